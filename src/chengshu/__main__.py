@@ -1,0 +1,5 @@
+"""`python -m chengshu` is the command `chengshu`."""
+
+from chengshu.cli import main
+
+main()
