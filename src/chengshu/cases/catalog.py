@@ -1,0 +1,201 @@
+"""The configuration of a city as the verbs need it, read once and kept until the city's version changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from chengshu.cases.models import CaseType, Kind, Move, State
+from chengshu.core.calendar import WorkingCalendar
+from chengshu.core.errors import Invalid, NotFound
+from chengshu.core.limits import Limit, LimitHistory
+from chengshu.core.parameters import Parameters
+from chengshu.parties.models import Department
+from chengshu.places.models import City, Division, Part
+
+T = TypeVar("T")
+FRESH = 1.0  # seconds for which a process trusts the version it has read
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A division as the verbs need it; `path` holds ids from the city down to itself."""
+
+    code: str
+    name: str
+    name_en: str
+    level: int
+    path: tuple[int, ...]
+    valid_from: date
+    valid_to: date | None
+
+    def valid(self, on: date) -> bool:
+        return self.valid_from <= on and (self.valid_to is None or on < self.valid_to)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """Kinds, states, moves, types, departments and configured parts of one city at one version."""
+
+    city: City
+    version: int
+    root: int
+    kinds: Mapping[int, Kind]
+    states: Mapping[int, State]
+    moves: Mapping[tuple[int, str, int], Move]
+    types: Mapping[int, CaseType]
+    departments: Mapping[int, Department]
+    divisions: Mapping[int, Place]
+    parts: Mapping[str, Any]
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.city.timezone)
+
+    @cached_property
+    def calendar(self) -> WorkingCalendar:
+        return WorkingCalendar.from_dict(self.parts["calendar"], self.zone)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        return Parameters.from_dict(self.parts["parameters"])
+
+    @cached_property
+    def kind_codes(self) -> dict[str, Kind]:
+        return {kind.code: kind for kind in self.kinds.values()}
+
+    @cached_property
+    def opening_moves(self) -> dict[int, Move]:
+        """The move that opens a case, by kind."""
+        return {move.kind_id: move for move in self.moves.values() if move.code == "open"}
+
+    @cached_property
+    def type_codes(self) -> dict[str, CaseType]:
+        return {type.code: type for type in self.types.values()}
+
+    @cached_property
+    def department_codes(self) -> dict[str, Department]:
+        return {department.code: department for department in self.departments.values()}
+
+    @cached_property
+    def _division_codes(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for pk, place in self.divisions.items():
+            found.setdefault(place.code, []).append(pk)
+        return found
+
+    def division(self, code: str, on: date) -> int:
+        """The id of the division that bore a code on a day; of the one now valid when none did."""
+        known = self._division_codes.get(code, [])
+        now = [pk for pk in known if self.divisions[pk].valid_to is None]
+        then = [pk for pk in known if self.divisions[pk].valid(on)]
+        if not (then or now):
+            raise Invalid(f"No division {code!r}.", remedy="Use a code of the city's divisions.")
+        return (then or now)[0]
+
+    @cached_property
+    def functions(self) -> dict[str, list[Department]]:
+        """Active departments by function."""
+        found: dict[str, list[Department]] = {}
+        for department in self.departments.values():
+            if department.active:
+                found.setdefault(department.function, []).append(department)
+        return found
+
+    @cached_property
+    def _limits(self) -> dict[tuple[int, str], LimitHistory]:
+        return {(t.id, stage): _history(t, stage, self.zone) for t in self.types.values() for stage in _stages(t)}
+
+    def kind(self, code: str) -> Kind:
+        return _known(self.kind_codes, code, "case kind")
+
+    def type(self, code: str) -> CaseType:
+        return _known(self.type_codes, code, "case type")
+
+    def department(self, code: str) -> Department:
+        return _known(self.department_codes, code, "department")
+
+    def limit(self, type_id: int | None, stage: str, at: datetime) -> Limit | None:
+        """The limit of a stage for cases of a type that enter it at a time; None when there is none."""
+        history = self._limits.get((type_id or 0, stage))
+        return history.at(at) if history else None
+
+    def parameter(self, name: str, at: datetime) -> Any:
+        return self.parameters.at(name, at.astimezone(self.zone).date())
+
+    def reopen_window(self, at: datetime) -> timedelta:
+        return timedelta(days=float(self.parameter("reopen_window_days", at)))
+
+    @cached_property
+    def bounces(self) -> frozenset[str]:
+        """Codes of the moves that give a case back, after which it may go to the last resort."""
+        return frozenset(move.code for move in self.moves.values() if "count_return" in move.does)
+
+    def moves_from(self, kind: int, state: int) -> list[Move]:
+        """The moves that lead out of a state, in the order of the pack."""
+        found = (move for (k, _code, s), move in self.moves.items() if (k, s) == (kind, state))
+        return sorted(found, key=lambda move: move.rank)
+
+
+def _known(table: Mapping[str, T], code: str, what: str) -> T:
+    if code not in table:
+        raise Invalid(f"No {what} {code!r}.", remedy="Use a code of the city pack.")
+    return table[code]
+
+
+def _stages(type: CaseType) -> set[str]:
+    return set(type.limits).union(*(dated["limits"] for dated in type.dated_limits))
+
+
+def _history(type: CaseType, stage: str, zone: ZoneInfo) -> LimitHistory:
+    dated = [(d["valid_from"], d["limits"][stage]) for d in type.dated_limits if stage in d["limits"]]
+    return LimitHistory.read(type.limits.get(stage, ""), dated, zone, where=type.code)
+
+
+_kept: dict[int, tuple[float, Catalog]] = {}
+
+
+def catalog(city: int) -> Catalog:
+    """The catalog of a city. At most `FRESH` seconds behind a change made by another process."""
+    kept = _kept.get(city)
+    now = time.monotonic()
+    if kept and now - kept[0] < FRESH:
+        return kept[1]
+    version = City.objects.values_list("version", flat=True).filter(pk=city).first()
+    if version is None:
+        raise NotFound(f"No city {city}.", remedy="Load its pack with `chengshu load-city`.")
+    known = kept[1] if kept and kept[1].version == version else _read(city, version)
+    _kept[city] = (now, known)
+    return known
+
+
+def forget() -> None:
+    """Drop what is kept, so that the next reading sees changes at once."""
+    _kept.clear()
+
+
+def _read(city_id: int, version: int) -> Catalog:
+    city = City.objects.get(pk=city_id)
+    moves = Move.objects.filter(kind__city=city, active=True)
+    return Catalog(
+        city=city,
+        version=version,
+        root=Division.objects.values_list("pk", flat=True).get(city=city, parent=None, valid_to=None),
+        kinds=Kind.objects.in_bulk(list(city.kinds.values_list("pk", flat=True))),
+        states={state.pk: state for state in State.objects.filter(kind__city=city)},
+        moves={(move.kind_id, move.code, move.from_state_id): move for move in moves},
+        types={type.pk: type for type in CaseType.objects.filter(city=city)},
+        departments={d.pk: d for d in Department.objects.filter(city=city).select_related("division")},
+        divisions={
+            pk: Place(code=code, name=name, name_en=en, level=level, path=tuple(path), valid_from=start, valid_to=end)
+            for pk, code, name, en, level, path, start, end in Division.objects.filter(city=city).values_list(
+                "pk", "code", "name", "name_en", "level", "path", "valid_from", "valid_to"
+            )
+        },
+        parts=dict(Part.objects.filter(city=city, active=True).values_list("name", "value")),
+    )

@@ -1,0 +1,155 @@
+"""Files as evidence: pictures are decoded and written anew, so that nothing but the picture is stored; PDFs are kept as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from chengshu.cases.models import Evidence
+from chengshu.core.errors import Invalid
+from chengshu.core.ids import new_id
+
+LARGEST = 10 * 2**20  # bytes, as sent
+MOST_PIXELS = 50_000_000
+LONGEST_SIDE = 2560
+PICTURES = ("JPEG", "PNG", "WEBP")
+Image.init()  # registers every format, which opening by name does not
+
+REMEDY = "Send a JPEG, PNG, WebP or PDF of at most 10 MB."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """Bytes to store and what is known of them."""
+
+    content: bytes
+    media_type: str
+    width: int | None = None
+    height: int | None = None
+    taken_at: datetime | None = None
+    lon: float | None = None
+    lat: float | None = None
+
+
+def store(content: bytes, *, name: str = "", account: int | None = None, zone: str = "UTC") -> Evidence:
+    """Keep a file under the digest of its bytes; it belongs to no case until a report or a move names it.
+
+    Args:
+        zone: IANA zone of the city, for pictures whose EXIF gives a time without one.
+    """
+    kept = examine(content, name, ZoneInfo(zone))
+    digest = hashlib.sha256(kept.content).hexdigest()
+    _write(path_of(digest), kept.content)
+    return Evidence.objects.create(
+        id=new_id(),
+        digest=digest,
+        media_type=kept.media_type,
+        size=len(kept.content),
+        width=kept.width,
+        height=kept.height,
+        taken_at=kept.taken_at,
+        lon=kept.lon,
+        lat=kept.lat,
+        name=Path(name).name[:200].replace("\x00", ""),
+        account_id=account,
+        at=datetime.now(UTC),
+    )
+
+
+def path_of(digest: str) -> Path:
+    return Path(settings.FILES_ROOT) / digest[:2] / digest
+
+
+def examine(content: bytes, name: str, zone: ZoneInfo) -> Stored:
+    """Decide by the bytes, never by the name, what a file is; refuse what is not evidence."""
+    if not content:
+        raise Invalid("The file is empty.", where=name, remedy=REMEDY)
+    if len(content) > LARGEST:
+        raise Invalid(f"The file has {len(content) / 2**20:.1f} MB.", where=name, remedy=REMEDY)
+    if content.startswith(b"%PDF-"):
+        return Stored(content=content, media_type="application/pdf")
+    return _picture(content, name, zone)
+
+
+def _picture(content: bytes, name: str, zone: ZoneInfo) -> Stored:
+    with _decoding(content, name) as image:
+        exif = image.getexif()
+        taken_at, point = _taken_at(exif, zone), _point(exif)
+        upright = ImageOps.exif_transpose(image)
+        upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+        out = io.BytesIO()
+        upright.convert("RGB").save(out, "JPEG", quality=85)
+    lon, lat = point or (None, None)
+    return Stored(
+        content=out.getvalue(), media_type="image/jpeg", width=upright.width, height=upright.height,
+        taken_at=taken_at, lon=lon, lat=lat,
+    )  # fmt: skip
+
+
+@contextmanager
+def _decoding(content: bytes, name: str) -> Iterator[Image.Image]:
+    """The decoded picture; whatever a broken or hostile file does to the decoder becomes one refusal."""
+    try:
+        with Image.open(io.BytesIO(content), formats=PICTURES) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Invalid(f"The picture has {image.width} × {image.height} pixels.", where=name, remedy=REMEDY)
+            image.load()
+            yield image
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+        MemoryError,
+    ) as error:
+        raise Invalid("The file is no picture that can be read.", where=name, remedy=REMEDY) from error
+
+
+def _taken_at(exif: Image.Exif, zone: ZoneInfo) -> datetime | None:
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+    try:
+        return datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S").replace(tzinfo=zone)
+    except ValueError:
+        return None
+
+
+def _point(exif: Image.Exif) -> tuple[float, float] | None:
+    """(longitude, latitude) in degrees, WGS 84 as EXIF gives it."""
+    gps: Mapping[int, Any] = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    try:
+        lat = _degrees(gps[ExifTags.GPS.GPSLatitude]) * (-1 if gps[ExifTags.GPS.GPSLatitudeRef] == "S" else 1)
+        lon = _degrees(gps[ExifTags.GPS.GPSLongitude]) * (-1 if gps[ExifTags.GPS.GPSLongitudeRef] == "W" else 1)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError):
+        return None
+    return (lon, lat) if -180 <= lon <= 180 and -90 <= lat <= 90 else None
+
+
+def _degrees(parts: Any) -> float:
+    degrees, minutes, seconds = (float(part) for part in parts)
+    return degrees + minutes / 60 + seconds / 3600
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write so that a file is there whole or not at all."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.{os.getpid()}.{new_id().hex}")
+    with half.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)

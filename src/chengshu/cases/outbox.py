@@ -1,0 +1,141 @@
+"""What follows from a step, a report or a clock: notices to those who must act, and a tracker for urgent cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from chengshu.cases.advance import advance
+from chengshu.cases.catalog import Catalog, catalog
+from chengshu.cases.models import Case, Outbox
+from chengshu.cases.records import MoveRequest
+from chengshu.parties.models import Notice, Post
+from chengshu.parties.principal import system
+from chengshu.parties.roles import Role
+
+BATCH = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A notice to be written: to whom, about what."""
+
+    account: int
+    kind: str
+    case: UUID
+    params: dict[str, Any]
+    at: datetime
+
+
+def drain() -> int:
+    """Work off one batch of the outbox; how many rows. Notices and the removal of the rows commit together."""
+    with transaction.atomic():
+        rows = list(Outbox.objects.select_for_update(skip_locked=True).order_by("pk")[:BATCH])
+        if rows:
+            _handle(rows)
+            Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        return len(rows)
+
+
+def _handle(rows: Sequence[Outbox]) -> None:
+    cases = Case.objects.select_related("kind", "type", "state").in_bulk({row.case for row in rows})
+    notices = []
+    for row in rows:
+        if case := cases.get(row.case):
+            for message in _messages(catalog(case.kind.city_id), case, row):
+                notices.append(_notice(row, message))
+    Notice.objects.bulk_create(notices, ignore_conflicts=True)
+    _track({case.pk: case for row in rows if (case := cases.get(row.case)) and row.topic != "clock"}.values())
+
+
+def _notice(row: Outbox, message: Message) -> Notice:
+    return Notice(
+        account_id=message.account, key=f"{row.topic}:{row.pk}", kind=message.kind, case=message.case,
+        params=message.params, at=message.at,
+    )  # fmt: skip
+
+
+def _messages(known: Catalog, case: Case, row: Outbox) -> Iterable[Message]:
+    kind, accounts = _addressees(known, case, row)
+    params = {"number": case.number, "title": case.title, **row.facts}
+    return [Message(account=a, kind=kind, case=case.pk, params=params, at=row.at) for a in sorted(accounts)]
+
+
+def _addressees(known: Catalog, case: Case, row: Outbox) -> tuple[str, set[int]]:
+    """The kind of the notice and the accounts it goes to."""
+    match row.topic:
+        case "clock" if row.facts["event"].startswith("escalate"):
+            return "escalated", _by_roles(known, case, row.facts["notify"], row.facts["at"])
+        case "clock":
+            return row.facts["event"], _of_unit(known, case) | _one(case.tracker_id)
+        case "step" if row.facts["move"] in {
+            "dispatch",
+            "assign",
+            "last_resort",
+            "rework",
+            "split",
+            "urge",
+            "supervise",
+        }:
+            return row.facts["move"], _of_unit(known, case) | _one(case.tracker_id)
+        case "step" if row.facts["move"] == "track":
+            return "track", _one(case.tracker_id)
+        case "step" if row.facts.get("ended"):
+            return "closed", _one(case.reporter_id)
+        case _:
+            return "", set()
+
+
+def _one(account: int | None) -> set[int]:
+    return {account} if account else set()
+
+
+def _of_unit(known: Catalog, case: Case) -> set[int]:
+    """Those who handle for the units that have an open task in the case."""
+    units = set(case.tasks.filter(state="open").values_list("unit_id", flat=True))
+    return (
+        set(_valid(known).filter(role=Role.HANDLER, department__in=units).values_list("account_id", flat=True))
+        if units
+        else set()
+    )
+
+
+def _by_roles(known: Catalog, case: Case, roles: Sequence[str], at: str) -> set[int]:
+    """Those who hold the roles for the case's place, at the level asked for or the nearest above that has any."""
+    if at == "unit" and case.unit_id is not None:
+        return set(_valid(known).filter(role__in=roles, department=case.unit_id).values_list("account_id", flat=True))
+    levels = {pk: known.divisions[pk].level for pk in case.places if pk in known.divisions}
+    wanted = {"city": 1, "district": 2, "street": 3}.get(at, 1)
+    for level in range(wanted, 0, -1):
+        places = [pk for pk, own in levels.items() if own == level]
+        if found := set(_valid(known).filter(role__in=roles, division__in=places).values_list("account_id", flat=True)):
+            return found
+    return set()
+
+
+def _valid(known: Catalog) -> QuerySet[Post]:
+    """The posts held today, by the city's day."""
+    today = datetime.now(known.zone).date()
+    return Post.objects.filter(
+        Q(valid_from=None) | Q(valid_from__lte=today), Q(valid_to=None) | Q(valid_to__gt=today), account__is_active=True
+    )
+
+
+def _track(cases: Iterable[Case]) -> None:
+    """Give urgent open cases without a tracker a named person, by the city's rule."""
+    for case in cases:
+        if case.type and case.type.urgent and case.tracker_id is None and case.closed_at is None:
+            known = catalog(case.kind.city_id)
+            role = known.parts["escalation"].get("urgent_tracker")
+            people = sorted(_by_roles(known, case, [role], "district")) if role else []
+            if people:
+                tracker = people[case.pk.int % len(people)]
+                # On the version read here: of two workers one names the person, the other finds it done.
+                request = MoveRequest(case=case.pk, version=case.version, move="track", tracker=tracker)
+                advance([request], actor=system(known.city.pk, known.root))

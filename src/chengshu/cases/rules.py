@@ -1,0 +1,205 @@
+"""Editing the dispatch rules of a living city: check, try on last month's cases, save with a reason, go back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from chengshu.cases import dispatch
+from chengshu.cases.catalog import Catalog, catalog, forget
+from chengshu.cases.models import Case
+from chengshu.core.errors import Conflict, Invalid, Mistake, Mistakes, NotAllowed
+from chengshu.parties.models import Audit
+from chengshu.parties.principal import Principal
+from chengshu.parties.roles import EDITS_RULES
+from chengshu.places.models import City, Part
+
+_LISTS = frozenset({"kind", "type", "major", "minor", "division", "source"})
+CONDITIONS = _LISTS | {"severity_max", "hours"}
+MOST_SIMULATED = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Simulation:
+    """What a table would have done with past cases: how many it would send elsewhere, from which unit to which.
+
+    `moved` pairs (number, unit by today's table, unit by the new one, new rule); the first hundred.
+    """
+
+    cases: int
+    same: int
+    changed: int
+    undecided: int
+    by_rule: Mapping[str, int]
+    flows: Sequence[tuple[str, str, int]]
+    moved: Sequence[tuple[str, str, str, str]]
+
+
+def check(known: Catalog, rules: Sequence[Mapping[str, Any]]) -> None:
+    """Raise Mistakes with everything that is wrong in a table."""
+    found: list[Mistake] = []
+    seen: Counter[str] = Counter(str(rule.get("id")) for rule in rules)
+    for place, rule in enumerate(rules, start=1):
+        where = f"rule {rule.get('id', place)}"
+        found += [Mistake(where=where, what=what, remedy=remedy) for what, remedy in _wrong(known, rule)]
+        if seen[str(rule.get("id"))] > 1:
+            found.append(Mistake(where=where, what="The id is used twice.", remedy="Give each rule its own."))
+    if not rules or rules[-1].get("when"):
+        found.append(Mistake(where="last rule", what="No fallback.", remedy="End with a rule whose `when` is empty."))
+    if found:
+        raise Mistakes(found)
+
+
+def _wrong(known: Catalog, rule: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not rule.get("id") or not rule.get("unit"):
+        return [("A rule needs `id` and `unit`.", "Add them.")]
+    found = [
+        (f"`{name}` is no text.", "Write it as text.")
+        for name in ("id", "because", "because_en")
+        if not isinstance(rule.get(name, ""), str)
+    ]
+    when = rule.get("when") or {}
+    if not isinstance(when, Mapping):
+        return [*found, ("`when` is no mapping.", "Write conditions as name: values.")]
+    found += [(f"Unknown condition {n!r}.", f"Use {', '.join(sorted(CONDITIONS))}.") for n in set(when) - CONDITIONS]
+    for name in _LISTS & set(when):
+        found += _wrong_values(known, name, when[name])
+    if when.get("severity_max", 1) not in (1, 2, 3, 4):
+        found.append((f"severity_max is {when['severity_max']!r}.", "Use 1 (urgent) to 4 (minor)."))
+    if when.get("hours", "off") not in ("working", "off"):
+        found.append((f"hours is {when['hours']!r}.", "Use working or off."))
+    return found + _wrong_unit(known, rule["unit"])
+
+
+def _wrong_values(known: Catalog, name: str, values: Any) -> list[tuple[str, str]]:
+    """Mistakes in a condition that lists what it accepts."""
+    if not isinstance(values, list) or not values:
+        return [(f"{name} is no list.", f"Write {name}: [one, another].")]
+    codes = _codes(known, name)
+    return [(f"No {name} {v!r}.", "Use one of the pack.") for v in values if codes is not None and str(v) not in codes]
+
+
+def _codes(known: Catalog, name: str) -> Collection[str] | None:
+    """What a condition may name; None where anything goes, for sources come from outside."""
+    match name:
+        case "kind":
+            return known.kind_codes
+        case "type":
+            return known.type_codes
+        case "division":
+            return {place.code for place in known.divisions.values()}
+        case "source":
+            return None
+        case _:
+            return {getattr(type, name) for type in known.types.values()}
+
+
+def _wrong_unit(known: Catalog, unit: Any) -> list[tuple[str, str]]:
+    if isinstance(unit, str):
+        return [] if unit in known.department_codes else [(f"No department {unit!r}.", "Use a department's code.")]
+    if not isinstance(unit, Mapping) or "function" not in unit:
+        return [("The unit is neither a code nor {function, level}.", "Write one of the two.")]
+    if str(unit["function"]) not in known.functions:
+        return [(f"No department has the function {unit['function']!r}.", "Use a function of departments.csv.")]
+    if "level" in unit and str(unit["level"]) not in dispatch.LEVELS:
+        return [(f"No level {unit['level']!r}.", f"Use {', '.join(dispatch.LEVELS)}.")]
+    return []
+
+
+def simulate(
+    principal: Principal, rules: Sequence[Mapping[str, Any]], *, days: int = 30, now: datetime | None = None
+) -> Simulation:
+    """Send the cases of the last days (the newest 20 000 at most) through both tables, writing nothing."""
+    known = _editing(principal)
+    check(known, rules)
+    since = (now or datetime.now(UTC)) - timedelta(days=days)
+    cases = Case.objects.filter(kind__city=principal.city, places__contains=[principal.division], opened_at__gte=since)
+    rows = cases.order_by("-pk").values_list(
+        "number", "kind_id", "type_id", "source", "severity", "opened_at", "places"
+    )[:MOST_SIMULATED]
+    results = [(row[0], *_both(known, rules, _facts(known, *row[1:]))) for row in rows]
+    return _summary(results)
+
+
+def _facts(
+    known: Catalog, kind: int, type: int | None, source: str, severity: int, at: datetime, places: list[int]
+) -> dispatch.Facts:
+    codes = frozenset(known.divisions[p].code for p in places if p in known.divisions)
+    return dispatch.Facts(
+        kind=kind, type=type, source=source, severity=severity, at=at, places=tuple(places), place_codes=codes
+    )
+
+
+def _both(
+    known: Catalog, rules: Sequence[Mapping[str, Any]], facts: dispatch.Facts
+) -> tuple[dispatch.Decision | None, dispatch.Decision | None]:
+    return dispatch.decide(known, facts), dispatch.decide(known, facts, rules)
+
+
+def _summary(results: Sequence[tuple[str, dispatch.Decision | None, dispatch.Decision | None]]) -> Simulation:
+    def unit(decision: dispatch.Decision | None) -> str:
+        return decision.unit.name if decision else "—"
+
+    changed = [(n, unit(a), unit(b), b.rule if b else "—") for n, a, b in results if unit(a) != unit(b)]
+    flows = Counter((a, b) for _, a, b, _ in changed)
+    return Simulation(
+        cases=len(results),
+        same=len(results) - len(changed),
+        changed=len(changed),
+        undecided=sum(new is None for _, _, new in results),
+        by_rule=dict(Counter(new.rule for _, _, new in results if new)),
+        flows=[(a, b, n) for (a, b), n in flows.most_common(50)],
+        moved=changed[:100],
+    )
+
+
+def history(city: int) -> list[Part]:
+    """All versions of a city's table, newest first."""
+    return list(Part.objects.filter(city=city, name="dispatch").order_by("-version"))
+
+
+def save(principal: Principal, rules: Sequence[Mapping[str, Any]], *, why: str, seen: int) -> Part:
+    """Put a new table into force.
+
+    Args:
+        seen: the version the editor started from; Conflict when another has been saved since.
+    """
+    known = _editing(principal)
+    if len(why.strip()) < 4:
+        raise Invalid("A change of rules needs a reason.", where="why", remedy="Say why in a few words.")
+    check(known, rules)
+    with transaction.atomic():
+        City.objects.select_for_update().get(pk=principal.city)
+        part = _replace(principal, {"rules": list(rules)}, why.strip(), seen)
+        City.objects.filter(pk=principal.city).update(version=F("version") + 1)
+        facts = {"part": "dispatch", "version": part.version, "why": part.why}
+        Audit.objects.create(account_id=principal.account, post_id=principal.post, action="rules.save", facts=facts)
+    forget()
+    return part
+
+
+def _editing(principal: Principal) -> Catalog:
+    """The city's catalog, for a post that edits its rules: the whole city must be its jurisdiction."""
+    known = catalog(principal.city)
+    if principal.role not in EDITS_RULES or principal.division != known.root:
+        raise NotAllowed("This post does not edit the city's rules.", where="dispatch", remedy="Ask an administrator.")
+    return known
+
+
+def _replace(principal: Principal, value: dict[str, Any], why: str, seen: int) -> Part:
+    newest = Part.objects.filter(city=principal.city, name="dispatch").order_by("-version").first()
+    last = newest.version if newest else 0
+    if last != seen:
+        by = newest.by if newest else "?"
+        raise Conflict(f"{by} saved version {last} meanwhile.", where="dispatch", remedy="Look at it, then edit again.")
+    Part.objects.filter(city=principal.city, name="dispatch", active=True).update(active=False)
+    return Part.objects.create(
+        city_id=principal.city, name="dispatch", version=last + 1, value=value, at=datetime.now(UTC), by=principal.username,
+        why=why,
+    )  # fmt: skip

@@ -1,0 +1,211 @@
+"""Lists of cases: filters, and pages by cursor that stay right while cases move."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import F, Q, QuerySet
+
+from chengshu import database
+from chengshu.cases.catalog import Catalog, catalog
+from chengshu.cases.models import Case
+from chengshu.cases.visibility import visible
+from chengshu.core.errors import Invalid, NotFound
+from chengshu.core.text import query_terms
+from chengshu.parties.principal import Principal
+from chengshu.places.models import Division
+
+Order = Literal["due", "new", "old"]
+LARGEST = 200
+_NUMBER = re.compile(r"[A-Z0-9]+-[0-9]{8}-[0-9]{6,}")
+_FIELDS = [field.attname for field in Case._meta.concrete_fields]
+_READ = f"SELECT {', '.join(_FIELDS)} FROM cases_case WHERE id = %s"  # noqa: S608 - names of our own columns
+_DIVISION = ("id", "city_id", "code", "name", "name_en", "level")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filters:
+    """What a list is narrowed to; everything empty means all that the post may see.
+
+    Args:
+        q: words, a number, or both Chinese and Latin words of title, description and place.
+        open: only open (True) or only ended (False) cases.
+        overdue: only cases of which a running clock is overdue at `now`.
+        due_before: only cases with a running clock due before this time.
+    """
+
+    q: str = ""
+    kind: str = ""
+    type: str = ""
+    major: str = ""
+    state: tuple[str, ...] = ()
+    unit: str = ""
+    division: int | None = None
+    source: str = ""
+    scene: str = ""
+    severity_max: int | None = None
+    open: bool | None = None
+    overdue: bool = False
+    suspended: bool | None = None
+    escalated: bool = False
+    unassigned: bool = False
+    due_before: datetime | None = None
+    opened_from: datetime | None = None
+    opened_to: datetime | None = None
+    closed_from: datetime | None = None
+    ids: tuple[UUID, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Cases in order and the cursor of the next page, None at the end."""
+
+    cases: list[Case]
+    next: str | None
+
+
+_SIMPLE: dict[str, str] = {
+    "kind": "kind__code",
+    "type": "type__code",
+    "major": "type__major",
+    "unit": "unit__code",
+    "source": "source",
+    "scene": "scene",
+    "due_before": "due_at__lt",
+    "opened_from": "opened_at__gte",
+    "opened_to": "opened_at__lt",
+    "closed_from": "closed_at__gte",
+    "severity_max": "severity__lte",
+    "ids": "pk__in",
+}
+
+
+def matching(principal: Principal, filters: Filters, now: datetime) -> QuerySet[Case]:
+    """The visible cases that match, in no order."""
+    found = visible(principal)
+    for name, lookup in _SIMPLE.items():
+        if (value := getattr(filters, name)) not in ("", None):
+            found = found.filter(**{lookup: value})
+    if filters.state:
+        found = found.filter(state__code__in=filters.state)
+    if filters.division is not None:
+        found = found.filter(places__contains=[filters.division])
+    if filters.open is not None:
+        found = found.filter(closed_at__isnull=filters.open)
+    if filters.suspended is not None:
+        found = found.filter(suspended=filters.suspended, closed_at=None)
+    if filters.escalated:
+        found = found.filter(escalation__gt=0, closed_at=None)
+    if filters.unassigned:
+        found = found.filter(unit=None, closed_at=None)
+    if filters.overdue:
+        found = found.filter(closed_at=None, due_at__lt=now)
+    return found.filter(_words(filters.q)) if filters.q.strip() else found
+
+
+def _words(q: str) -> Q:
+    """Cases that hold all the words, or whose number it is."""
+    if _NUMBER.fullmatch(number := q.strip().upper()):
+        return Q(number=number)
+    terms = query_terms(q)
+    if not terms:
+        return Q(pk__in=[])
+    return Q(text__terms=SearchQuery(" & ".join(map(_quoted, terms)), search_type="raw", config="simple"))
+
+
+def _quoted(term: str) -> str:
+    """A term as one word of a tsquery; terms hold letters and digits only."""
+    return f"'{term}'"
+
+
+def page(
+    principal: Principal,
+    filters: Filters,
+    *,
+    now: datetime,
+    order: Order = "due",
+    cursor: str | None = None,
+    size: int = 50,
+) -> Page:
+    """One page of the matching cases, with type, state, unit and division read along.
+
+    Orders: `due` nearest due first (cases without one last), `new` newest first, `old` oldest first.
+    """
+    if not 1 <= size <= LARGEST:
+        raise Invalid(f"A page of {size} cases.", remedy=f"Ask for 1 to {LARGEST}.")
+    found = matching(principal, filters, now)
+    if cursor:
+        found = found.filter(_AFTER[order](_decode(cursor)))
+    rows = list(found.order_by(*_ORDERS[order])[: size + 1])
+    more = len(rows) > size
+    cases = _related(catalog(principal.city), rows[:size])
+    return Page(cases=cases, next=_encode(rows[size - 1]) if more else None)
+
+
+def read(known: Catalog, id: UUID) -> Case:
+    """A case by id whatever its scope, with type, state, unit and division; NotFound when there is none."""
+    found = database.rows(_READ, [id])
+    if not found:
+        raise NotFound("There is no such case.", where=str(id), remedy="Check the id.")
+    return _related(known, [Case.from_db("default", _FIELDS, found[0])])[0]
+
+
+def _related(known: Catalog, cases: list[Case]) -> list[Case]:
+    """Give cases what they refer to from the catalog: PostgreSQL would need ten times as long to plan the joins as to read.
+
+    What the catalog does not hold yet is read when it is asked for.
+    """
+    for case in cases:
+        for name, table in (("kind", known.kinds), ("state", known.states), ("type", known.types), ("unit", known.departments)):
+            if (row := table.get(getattr(case, f"{name}_id"))) is not None:  # type: ignore[attr-defined]
+                setattr(case, name, row)
+        if (place := known.divisions.get(case.division_id)) is not None:
+            values = (case.division_id, known.city.pk, place.code, place.name, place.name_en, place.level)
+            case.division = Division.from_db("default", _DIVISION, values)
+    return cases
+
+
+_ORDERS = {"due": (F("due_at").asc(nulls_last=True), "pk"), "new": ("-pk",), "old": ("pk",)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Mark:
+    due: datetime | None
+    id: UUID
+
+
+def _after_due(mark: _Mark) -> Q:
+    if mark.due is None:
+        return Q(due_at=None, pk__gt=mark.id)
+    return Q(due_at__gt=mark.due) | Q(due_at=mark.due, pk__gt=mark.id) | Q(due_at=None)
+
+
+_AFTER: dict[Order, Callable[[_Mark], Q]] = {
+    "due": _after_due,
+    "new": lambda mark: Q(pk__lt=mark.id),
+    "old": lambda mark: Q(pk__gt=mark.id),
+}
+
+
+def _encode(case: Case) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode([case.due_at, case.pk])).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> _Mark:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        due, id = msgspec.json.decode(raw, type=tuple[datetime | None, UUID])
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise Invalid(
+            "The cursor is not one of ours.", where="cursor", remedy="Use `next` of the page before."
+        ) from error
+    return _Mark(due=due, id=id)
