@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class BrainConfig(AppConfig):
+    name = "chengshu.brain"
+    label = "brain"
