@@ -1,0 +1,83 @@
+"""People at the pages, and cases on their desks."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+
+from chengshu.cases import evidence
+from chengshu.cases.advance import advance
+from chengshu.cases.models import Case
+from chengshu.cases.records import MoveRequest, NewReport
+from chengshu.cases.report import report
+from chengshu.parties.models import Account
+from chengshu.parties.principal import Principal
+from chengshu.places.models import City
+
+Browser = Callable[[str], Client]
+Who = Callable[[str], Principal]
+ROAD: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("operator", "accept", {}),
+    ("shift", "register", {}),
+    ("dispatcher", "dispatch", {"unit": "330106-CGJ"}),
+    ("handler", "receive", {}),
+    ("handler", "handle", {"note": "垃圾已清运，现场已冲洗"}),
+    ("verifier", "verify", {"note": "现场核查合格"}),
+    ("shift", "close", {}),
+)
+
+
+def photo(colour: str = "red") -> bytes:
+    """A small JPEG."""
+    out = io.BytesIO()
+    Image.new("RGB", (60, 40), colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+def upload(name: str = "photo.jpg") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, photo(), "image/jpeg")
+
+
+@pytest.fixture
+def browser(hangzhou: City) -> Browser:
+    """The browser of a demo account, or of a stranger (""), with CSRF checked as in life."""
+
+    def signed_in(username: str) -> Client:
+        client = Client(headers={"Accept-Language": "en"})
+        if username:
+            client.force_login(Account.objects.get(username=username))
+        return client
+
+    return signed_in
+
+
+@pytest.fixture
+def case(who: Who) -> Callable[..., Case]:
+    """A case of exposed rubbish in Xihu district that went so many stages along the usual road."""
+
+    def make(stages: int = 0, *, by: str = "citizen", **more: Any) -> Case:
+        made = NewReport(
+            origin="test", origin_key=datetime.now(UTC).isoformat(), title="文三路暴露垃圾", type="env.exposed_rubbish",
+            occurred_at=datetime.now(UTC), division="330106", place_text="文三路90号", lon=120.12, lat=30.27,
+            contact={"name": "张三丰", "phone": "13800000000"}, payload={"text": "文三路暴露垃圾"}, **more,
+        )  # fmt: skip
+        [verdict] = report([made], city=who(by).city, actor=who(by))
+        for name, move, needs in ROAD[:stages]:
+            proof = _proof(who(name)) if move in {"register", "handle"} else ()
+            [done] = advance([MoveRequest(case=verdict.case, move=move, evidence=proof, **needs)], actor=who(name))
+            assert done.ok, (move, done)
+        return Case.objects.select_related("state", "unit").get(pk=verdict.case)
+
+    return make
+
+
+def _proof(actor: Principal) -> tuple[UUID]:
+    return (evidence.store(photo(), account=actor.account).pk,)

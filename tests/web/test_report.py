@@ -1,0 +1,153 @@
+"""Reporting without an account, and following what became of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from chengshu.cases.models import Case, Contact, Evidence
+from chengshu.parties import throttle
+from tests.web.conftest import Browser, upload
+
+
+def fill(client: Client, **more: object) -> dict[str, object]:
+    token = re.search(r'name="token" value="([^"]+)"', client.get("/report").content.decode())
+    assert token
+    return {"token": token[1], "title": "路灯不亮", "place": "文三路90号", **more}
+
+
+def answered(client: Client) -> tuple[str, str]:
+    """Number and word on the answer page."""
+    keys = re.findall(r'class="key[^"]*">([^<]+)<', client.get("/report/done").content.decode())
+    return keys[0], keys[1]
+
+
+def test_a_stranger_reports_with_photo_and_gets_number_and_word(browser: Browser) -> None:
+    client = browser("")
+    fields = fill(client, lon="120.12", lat="30.27", phone="138 0000 0000", evidence=[upload()])
+    assert client.post("/report", fields)["Location"] == "/report/done"
+    number, word = answered(client)
+    case = Case.objects.select_related("state", "kind", "division").get(number=number)
+    assert (case.title, case.source, case.state.code, case.division.name) == ("路灯不亮", "citizen", "reported", "西湖区")
+    assert Evidence.objects.get(case=case).media_type == "image/jpeg"
+    contact = Contact.objects.get(report__case=case)
+    assert contact.phone == "138 0000 0000"
+    assert word.replace("-", "") not in contact.secret
+
+
+def test_a_form_sent_twice_is_one_case_with_the_same_answer(browser: Browser) -> None:
+    client = browser("")
+    fields = fill(client)
+    client.post("/report", fields)
+    first = answered(client)
+    client.post("/report", fields)
+    assert answered(client) == first
+    assert Case.objects.filter(title="路灯不亮").count() == 1
+
+
+def test_what_is_missing_is_said_beside_its_field_and_nothing_is_lost(browser: Browser) -> None:
+    client = browser("")
+    answer = client.post("/report", fill(client, title="", place="", description="就在路口", phone="abc"))
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert all(f'href="#{name}"' in page for name in ("title", "place", "phone"))
+    assert "就在路口" in page
+    assert not Case.objects.exists()
+
+
+def test_a_file_that_is_no_picture_is_refused(browser: Browser) -> None:
+    client = browser("")
+    file = upload()
+    file.seek(0)
+    file.truncate()
+    file.write(b"<svg onload=alert(1)>" * 10)
+    file.seek(0)
+    assert client.post("/report", fill(client, evidence=[file])).status_code == 422
+    assert not Case.objects.exists()
+
+
+def test_robots_and_forged_tokens_make_no_case(browser: Browser) -> None:
+    client = browser("")
+    client.post("/report", fill(client, website="http://spam.example"))
+    assert client.post("/report", fill(client, token="forged")).status_code == 422
+    assert not Case.objects.exists()
+
+
+def test_too_many_reports_from_one_address_are_held_off(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "REPORT", throttle.Limit(name="report", count=1, seconds=3600))
+    client = browser("")
+    client.post("/report", fill(client))
+    answer = client.post("/report", fill(client))
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
+
+
+def test_number_and_word_open_the_case_and_nothing_else_does(browser: Browser) -> None:
+    client = browser("")
+    client.post("/report", fill(client, evidence=[upload()]))
+    number, word = answered(client)
+    stranger = browser("")
+    assert stranger.get(f"/follow/{number}")["Location"] == f"/follow?number={number}"
+    assert stranger.post("/follow", {"number": number, "word": "AAAAA-22222"}).status_code == 422
+    assert stranger.post("/follow", {"number": "HZ-1-1", "word": word}).status_code == 422
+    sent = stranger.post("/follow", {"number": number, "word": word.lower().replace("-", " ")})
+    assert sent["Location"] == f"/follow/{number}"
+    page = stranger.get(f"/follow/{number}").content.decode()
+    assert "路灯不亮" in page
+    file = Evidence.objects.get()
+    path = f"/cases/{number}/evidence/{file.pk}"
+    shown = stranger.get(path)
+    assert shown["Content-Type"] == "image/jpeg"
+    assert shown.getvalue()[:2] == b"\xff\xd8"  # type: ignore[attr-defined]
+    assert "sandbox" in shown["Content-Security-Policy"]
+    assert browser("").get(path).status_code == 404
+    assert browser("citizen").get(path).status_code == 404
+
+
+def test_a_proven_reporter_urges_and_takes_back(browser: Browser) -> None:
+    client = browser("")
+    client.post("/report", fill(client))
+    number, _word = answered(client)
+    for move in ("urge", "withdraw"):
+        version = Case.objects.get(number=number).version
+        answer = client.post(f"/follow/{number}", {"move": move, "version": version})
+        assert answer.status_code == 302, answer.content
+    assert Case.objects.get(number=number).urges == 1
+    assert Case.objects.select_related("state").get(number=number).state.code == "withdrawn"
+
+
+def test_a_reporter_sees_answers_but_no_names_and_no_internal_notes(browser: Browser, case: Callable[..., Case]) -> None:
+    made = case(7)
+    page = browser("citizen").get(f"/follow/{made.number}").content.decode()
+    assert "垃圾已清运，现场已冲洗" in page
+    assert "现场核查合格" not in page
+    assert "演示·处置人员" not in page
+    assert "13800000000" not in page
+    shown = re.findall(r'src="(/cases/[^"]+)"', page)
+    assert len(shown) == 1  # the handler's photo, not the one that registering asked for
+    assert browser("citizen").get(shown[0]).getvalue()[:2] == b"\xff\xd8"  # type: ignore[attr-defined]
+
+
+def test_a_citizen_rates_a_closed_case(browser: Browser, case: Callable[..., Case]) -> None:
+    made, client = case(7), browser("citizen")
+    refused = client.post(f"/follow/{made.number}", {"move": "rate", "version": made.version})
+    assert refused.status_code == 422
+    client.post(f"/follow/{made.number}", {"move": "rate", "version": made.version, "rating": "4", "note": "处理得快"})
+    made.refresh_from_db()
+    assert made.rating == 4
+    assert browser("citizen").get("/mine").content.decode().count(made.number) >= 1
+
+
+def test_staff_report_for_a_caller_and_land_on_the_case(browser: Browser) -> None:
+    client = browser("operator")
+    answer = client.post("/report", fill(client, name="李四", type="env.exposed_rubbish"))
+    case = Case.objects.select_related("type").get(title="路灯不亮")
+    assert answer["Location"] == f"/cases/{case.number}"
+    assert case.source == "hotline"
+    assert case.type is not None
+    assert case.type.code == "env.exposed_rubbish"
+
+

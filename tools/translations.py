@@ -1,0 +1,138 @@
+"""The Chinese translation of every string that people see: check it (--check), bring the file up to date (--update), compile it (--compile).
+
+Strings are found in calls of gettext and its kin, in the templates, and in the sentences of errors (the first argument and the
+remedy of a ChengshuError), which the pages translate when they show them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "chengshu"
+FOLDER = PACKAGE / "locale" / "zh_Hans" / "LC_MESSAGES"
+PO, MO = FOLDER / "django.po", FOLDER / "django.mo"
+METHODS = [("**/migrations/**.py", "ignore"), ("**.py", "python"), ("web/templates/**.html", "jinja2")]
+OPTIONS = {"web/templates/**.html": {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}}
+KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_noop": None, "gettext_lazy": None, "ngettext_lazy": (1, 2)}
+ERRORS = {"NotAllowed", "NotFound", "Conflict", "Invalid", "CannotStart", "TooMany"}
+
+
+def extracted() -> Catalog:
+    """All strings of the source tree, with the files they stand in (no lines, so that the file changes only with the strings)."""
+    catalog = _empty()
+    found = extract_from_dir(str(PACKAGE), METHODS, OPTIONS, KEYWORDS, comment_tags=("Translators:",))
+    for name, _line, message, comments, context in sorted(found, key=lambda row: row[:2]):
+        catalog.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
+    for name, sentence in sentences():
+        catalog.add(sentence, locations=[(name, 0)])
+    return catalog
+
+
+def _empty() -> Catalog:
+    return Catalog(locale="zh_Hans", domain="django", project="chengshu", fuzzy=False, charset="utf-8")
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """(file, sentence) for the sentences of errors: those without values in them."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
+                words = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "remedy")]
+                for word in words:
+                    if isinstance(word, ast.Constant) and isinstance(word.value, str) and word.value:
+                        yield str(path.relative_to(PACKAGE)), word.value
+
+
+def _name(function: ast.expr) -> str:
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def translated() -> Catalog:
+    """The translation as it is in the repository."""
+    if not PO.exists():
+        return _empty()
+    with PO.open("rb") as file:
+        return read_po(file, locale="zh_Hans", domain="django")
+
+
+def wanting(source: Catalog, done: Catalog) -> list[str]:
+    """What is not as it should be: missing, unsure, unused, or with other placeholders than the original."""
+    found = []
+    for message in source:
+        if not message.id:
+            continue
+        own = done.get(message.id, message.context)
+        if own is None or not _full(own.string):
+            found.append(f"not translated: {message.id!r} ({_files(message)})")
+        elif own.fuzzy:
+            found.append(f"unsure (fuzzy): {message.id!r}")
+        else:
+            found += [f"{message.id!r}: {error}" for error in own.check(source)]
+    used = {message.id for message in source}
+    return found + [f"no longer used: {message.id!r}" for message in done if message.id and message.id not in used]
+
+
+def _full(string: Any) -> bool:
+    return all(string) if isinstance(string, tuple | list) else bool(string)
+
+
+def _files(message: Any) -> str:
+    return ", ".join(sorted({name for name, _line in message.locations}))
+
+
+def update() -> None:
+    """Bring the file up to date: keep translations, add what is new without one, drop what is gone."""
+    source, done = extracted(), translated()
+    for message in source:
+        own = done.get(message.id, message.context) if message.id else None
+        if own is not None:
+            message.string = own.string
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with PO.open("wb") as file:
+        write_po(file, source, width=0, sort_output=True, omit_header=False, include_lineno=False, ignore_obsolete=True)
+
+
+def compile_catalogs() -> None:
+    """Write the binary file that gettext reads, beside the text that people read."""
+    if MO.exists() and PO.exists() and MO.stat().st_mtime >= PO.stat().st_mtime:
+        return
+    half = MO.with_suffix(".new")
+    with half.open("wb") as file:
+        write_mo(file, translated())
+    half.replace(MO)
+
+
+def check() -> int:
+    problems = wanting(extracted(), translated())
+    if problems:
+        print(*problems, sep="\n", file=sys.stderr)
+        print(f"{len(problems)} strings: run `python tools/translations.py --update`, then translate {PO}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def main() -> int:
+    """Do what the options say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    group = parser.add_mutually_exclusive_group(required=True)
+    for name in ("check", "update", "compile"):
+        group.add_argument(f"--{name}", action="store_true")
+    options = parser.parse_args()
+    if options.check:
+        return check()
+    update() if options.update else compile_catalogs()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
