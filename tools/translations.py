@@ -1,4 +1,4 @@
-"""The Chinese translation of every string that people see: check it (--check), bring the file up to date (--update), compile it (--compile).
+"""The Chinese translation of every string that people see: --check it, bring the file up to date (--update), --compile it.
 
 Strings are found in calls of gettext and its kin, in the templates, and in the sentences of errors (the first argument and the
 remedy of a ChengshuError), which the pages translate when they show them.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,15 @@ PO, MO = FOLDER / "django.po", FOLDER / "django.mo"
 METHODS = [("**/migrations/**.py", "ignore"), ("**.py", "python"), ("web/templates/**.html", "jinja2")]
 OPTIONS = {"web/templates/**.html": {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}}
 KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_noop": None, "gettext_lazy": None, "ngettext_lazy": (1, 2)}
-ERRORS = {"NotAllowed", "NotFound", "Conflict", "Invalid", "CannotStart", "TooMany"}
+ERRORS = {"NotSignedIn", "NotAllowed", "NotFound", "Conflict", "Invalid", "TooMany"}
+AUTHORS = "The chengshu authors"
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+HEAD = (
+    "# Chinese of the pages, the command line and the errors. Licence: Apache-2.0, as the project.\n"
+    "# Written by tools/translations.py --update; the translations are by hand."
+)
+HOLES = re.compile(r"%\(\w+\)[.\d]*[sdf]|\{\w+\}")
+SHOWN = ("cases", "core", "evaluation", "parties", "places", "web", "urls.py")  # whose errors reach the pages
 
 
 def extracted() -> Catalog:
@@ -40,12 +50,17 @@ def extracted() -> Catalog:
 
 
 def _empty() -> Catalog:
-    return Catalog(locale="zh_Hans", domain="django", project="chengshu", fuzzy=False, charset="utf-8")
+    """A catalog whose head never changes, so that the file changes only with its strings."""
+    return Catalog(
+        locale="zh_Hans", domain="django", project="chengshu", version="1", header_comment=HEAD, fuzzy=False, charset="utf-8",
+        msgid_bugs_address="the project's issues", last_translator=AUTHORS, language_team=AUTHORS, creation_date=SINCE,
+        revision_date=SINCE,
+    )  # fmt: skip
 
 
 def sentences() -> Iterator[tuple[str, str]]:
     """(file, sentence) for the sentences of errors: those without values in them."""
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts[0] in SHOWN):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
                 words = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "remedy")]
@@ -78,13 +93,18 @@ def wanting(source: Catalog, done: Catalog) -> list[str]:
         elif own.fuzzy:
             found.append(f"unsure (fuzzy): {message.id!r}")
         else:
-            found += [f"{message.id!r}: {error}" for error in own.check(source)]
+            found += [f"other placeholders: {message.id!r}"] * (_holes(message.id) != _holes(own.string))
     used = {message.id for message in source}
     return found + [f"no longer used: {message.id!r}" for message in done if message.id and message.id not in used]
 
 
 def _full(string: Any) -> bool:
     return all(string) if isinstance(string, tuple | list) else bool(string)
+
+
+def _holes(string: Any) -> set[str]:
+    """The placeholders of a string; of a plural those of all its forms."""
+    return set(HOLES.findall(" ".join(string) if isinstance(string, tuple | list) else string))
 
 
 def _files(message: Any) -> str:
@@ -117,7 +137,10 @@ def check() -> int:
     problems = wanting(extracted(), translated())
     if problems:
         print(*problems, sep="\n", file=sys.stderr)
-        print(f"{len(problems)} strings: run `python tools/translations.py --update`, then translate {PO}", file=sys.stderr)
+        print(
+            f"{len(problems)} strings: run `python tools/translations.py --update`, then translate {PO}",
+            file=sys.stderr,
+        )
     return 1 if problems else 0
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -49,6 +50,11 @@ BODIES: dict[str, Any] = {
     "POST /api/cases/{ref}/contact": {"purpose": "回访反映人"},
     "POST /api/rules/simulate": {"rules": [RULE]},
     "PUT /api/rules": {"rules": [RULE], "why": "试行新规则", "seen": 1},
+}
+FORMS: dict[str, dict[str, str]] = {
+    "POST /cases/<str:number>/contact": {"purpose": "回访反映人"},
+    "POST /cases/<str:number>/move": {"move": "note", "note": "看过了"},
+    "POST /follow/<str:number>": {"move": "urge"},
 }
 
 
@@ -119,7 +125,8 @@ def world(city: City) -> World:
     grid = Post.objects.select_related("division").get(account__username="grid").division.code
     near = _dispatched(citizen, "near", grid, "330106-CGJ")
     far = _dispatched(other, "far", "330109", "330109-CGJ")
-    tokens = {role: issue(Post.objects.filter(account__username=name).order_by("pk")[0], "matrix") for role, name in ACCOUNTS.items()}
+    posts = {role: Post.objects.filter(account__username=name).order_by("pk")[0] for role, name in ACCOUNTS.items()}
+    tokens = {role: issue(post, "matrix") for role, post in posts.items()}
     return World(near=near, far=far, tokens=tokens)
 
 
@@ -130,7 +137,11 @@ def _dispatched(reporter: Any, key: str, division: str, unit: str) -> Case:
         division=division, place_text="路口", contact={"name": "张三", "phone": "13800000000"},
     )  # fmt: skip
     [verdict] = report([new], city=reporter.city, actor=reporter)
-    for name, move, more in (("operator", "accept", {}), ("shift", "register", {}), ("dispatcher", "dispatch", {"unit": unit})):
+    for name, move, more in (
+        ("operator", "accept", {}),
+        ("shift", "register", {}),
+        ("dispatcher", "dispatch", {"unit": unit}),
+    ):
         if move == "register":
             _prove(verdict.case)
         [done] = advance([MoveRequest(case=verdict.case, move=move, **more)], actor=by[name])
@@ -149,7 +160,7 @@ def _prove(case: Any) -> None:
 
 
 def outcome(row: Row, role: str, made: World) -> str:
-    """What happens: ok, login (sent to sign in), 401, forbidden, missing, refused (allowed, but the input does not fit)."""
+    """What happens: one of the outcomes that matrix.yaml explains."""
     client = Client()
     headers: dict[str, str] = {}
     if role != "anonymous" and row.route.startswith("/api/"):
@@ -160,7 +171,7 @@ def outcome(row: Row, role: str, made: World) -> str:
     text = json.dumps(body).replace("NEAR_ID", str(made.near.pk))
     json_api = row.route.startswith("/api/") and row.method != "GET"
     response = client.generic(
-        row.method, made.path(row), text if json_api else "",
+        row.method, made.path(row), text if json_api else urlencode(FORMS.get(f"{row.method} {row.route}", {})),
         content_type="application/json" if json_api else "application/x-www-form-urlencoded", headers=headers,
     )  # fmt: skip
     return _word(response)
@@ -168,9 +179,17 @@ def outcome(row: Row, role: str, made: World) -> str:
 
 def _word(response: Any) -> str:
     status = response.status_code
-    if status in (301, 302, 303) and response["Location"].startswith("/login"):
-        return "login"
-    words = {401: "401", 403: "forbidden", 404: "missing", 409: "refused", 422: "refused", 400: "refused", 415: "refused"}
+    if status in (301, 302, 303) and (target := response["Location"]).startswith(("/login", "/follow?")):
+        return "login" if target.startswith("/login") else "word"
+    words = {
+        401: "401",
+        403: "forbidden",
+        404: "missing",
+        409: "refused",
+        422: "refused",
+        400: "refused",
+        415: "refused",
+    }
     return words.get(status, "ok" if status < 400 else f"status {status}")
 
 

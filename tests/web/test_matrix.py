@@ -16,7 +16,9 @@ def test_every_address_has_a_row_and_every_row_an_address() -> None:
 
 
 def test_every_row_says_something_of_every_role() -> None:
-    wrong = {name: set(matrix.ROLES) ^ set(row) for name, row in matrix.expected().items() if set(row) != set(matrix.ROLES)}
+    wrong = {
+        name: set(matrix.ROLES) ^ set(row) for name, row in matrix.expected().items() if set(row) != set(matrix.ROLES)
+    }
     assert not wrong
 
 

@@ -19,7 +19,19 @@ from tests.web.conftest import Browser
 
 TEMPLATES = Path(assets.__file__).parent / "templates"
 ICONS = Path(__file__).parents[2] / "frontend" / "src" / "icons.json"
-ACCOUNTS = ("operator", "shift", "dispatcher", "handler", "grid", "verifier", "supervisor", "leader", "steward", "analyst", "admin")
+ACCOUNTS = (
+    "operator",
+    "shift",
+    "dispatcher",
+    "handler",
+    "grid",
+    "verifier",
+    "supervisor",
+    "leader",
+    "steward",
+    "analyst",
+    "admin",
+)
 
 
 @pytest.mark.parametrize("username", ["", "citizen", *ACCOUNTS])
@@ -47,12 +59,21 @@ def _pages(client: Client, username: str) -> list[str]:
 
 
 def test_home_leads_to_the_desk_of_the_post(browser: Browser) -> None:
-    wanted = {"dispatcher": "/desk", "handler": "/field", "grid": "/field", "leader": "/cockpit", "admin": "/rules", "citizen": "/mine"}
+    wanted = {
+        "dispatcher": "/desk",
+        "handler": "/field",
+        "grid": "/field",
+        "leader": "/cockpit",
+        "admin": "/rules",
+        "citizen": "/mine",
+    }
     assert {name: browser(name).get("/")["Location"] for name in wanted} == wanted
 
 
 @pytest.mark.django_db
-def test_without_a_city_the_page_says_what_to_do(client: Client, hangzhou: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_city_the_page_says_what_to_do(
+    client: Client, hangzhou: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("chengshu.web.middleware.City.objects.order_by", _nothing)
     answer = client.get("/")
     assert answer.status_code == 503

@@ -31,7 +31,12 @@ def test_a_stranger_reports_with_photo_and_gets_number_and_word(browser: Browser
     assert client.post("/report", fields)["Location"] == "/report/done"
     number, word = answered(client)
     case = Case.objects.select_related("state", "kind", "division").get(number=number)
-    assert (case.title, case.source, case.state.code, case.division.name) == ("路灯不亮", "citizen", "reported", "西湖区")
+    assert (case.title, case.source, case.state.code, case.division.name) == (
+        "路灯不亮",
+        "citizen",
+        "reported",
+        "西湖区",
+    )
     assert Evidence.objects.get(case=case).media_type == "image/jpeg"
     contact = Contact.objects.get(report__case=case)
     assert contact.phone == "138 0000 0000"
@@ -101,7 +106,7 @@ def test_number_and_word_open_the_case_and_nothing_else_does(browser: Browser) -
     path = f"/cases/{number}/evidence/{file.pk}"
     shown = stranger.get(path)
     assert shown["Content-Type"] == "image/jpeg"
-    assert shown.getvalue()[:2] == b"\xff\xd8"  # type: ignore[attr-defined]
+    assert shown.getvalue()[:2] == b"\xff\xd8"
     assert "sandbox" in shown["Content-Security-Policy"]
     assert browser("").get(path).status_code == 404
     assert browser("citizen").get(path).status_code == 404
@@ -119,7 +124,9 @@ def test_a_proven_reporter_urges_and_takes_back(browser: Browser) -> None:
     assert Case.objects.select_related("state").get(number=number).state.code == "withdrawn"
 
 
-def test_a_reporter_sees_answers_but_no_names_and_no_internal_notes(browser: Browser, case: Callable[..., Case]) -> None:
+def test_a_reporter_sees_answers_but_no_names_and_no_internal_notes(
+    browser: Browser, case: Callable[..., Case]
+) -> None:
     made = case(7)
     page = browser("citizen").get(f"/follow/{made.number}").content.decode()
     assert "垃圾已清运，现场已冲洗" in page
@@ -128,7 +135,7 @@ def test_a_reporter_sees_answers_but_no_names_and_no_internal_notes(browser: Bro
     assert "13800000000" not in page
     shown = re.findall(r'src="(/cases/[^"]+)"', page)
     assert len(shown) == 1  # the handler's photo, not the one that registering asked for
-    assert browser("citizen").get(shown[0]).getvalue()[:2] == b"\xff\xd8"  # type: ignore[attr-defined]
+    assert browser("citizen").get(shown[0]).getvalue()[:2] == b"\xff\xd8"
 
 
 def test_a_citizen_rates_a_closed_case(browser: Browser, case: Callable[..., Case]) -> None:
@@ -149,5 +156,3 @@ def test_staff_report_for_a_caller_and_land_on_the_case(browser: Browser) -> Non
     assert case.source == "hotline"
     assert case.type is not None
     assert case.type.code == "env.exposed_rubbish"
-
-

@@ -1,0 +1,52 @@
+// Small helps for forms: sent once, filters that answer at once, menus that close, choices that show what they need.
+import { onContent } from "./live";
+
+function sentOnce(form: HTMLFormElement): void {
+  form.addEventListener("submit", () => {
+    window.setTimeout(() => {
+      for (const button of form.querySelectorAll<HTMLButtonElement>("button[type=submit]")) button.disabled = true;
+    });
+  });
+}
+
+function submitOnChange(form: HTMLFormElement): void {
+  form.addEventListener("change", (event) => {
+    if (event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement) form.requestSubmit();
+  });
+}
+
+function copyOnClick(button: HTMLElement): void {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy ?? "");
+    button.textContent = button.dataset.done ?? "✓";
+  });
+}
+
+function openDialog(button: HTMLElement): void {
+  button.addEventListener("click", () => document.querySelector<HTMLDialogElement>(`#${button.dataset.dialog}`)?.showModal());
+}
+
+function closeMenus(event: Event): void {
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
+    if (event instanceof KeyboardEvent ? event.key === "Escape" : !menu.contains(event.target as Node)) menu.open = false;
+  }
+}
+
+/** A page that came back from the browser's memory has its buttons again. */
+function wakeButtons(): void {
+  for (const button of document.querySelectorAll<HTMLButtonElement>("form[data-once] button:disabled")) button.disabled = false;
+}
+
+export function startForms(): void {
+  onContent((root) => {
+    root.querySelectorAll<HTMLFormElement>("form[data-once]").forEach(sentOnce);
+    root.querySelectorAll<HTMLFormElement>("form[data-auto]").forEach(submitOnChange);
+    root.querySelectorAll<HTMLElement>("[data-copy]").forEach(copyOnClick);
+    root.querySelectorAll<HTMLElement>("[data-dialog]").forEach(openDialog);
+  });
+  document.addEventListener("click", closeMenus);
+  document.addEventListener("keydown", closeMenus);
+  window.addEventListener("pageshow", wakeButtons);
+  document.querySelector<HTMLElement>("[data-focus]")?.focus();
+}

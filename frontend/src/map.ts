@@ -1,0 +1,80 @@
+// A map of our own boundaries only: no tiles from elsewhere, no outside host. One point is shown, or picked.
+import type { FeatureCollection } from "geojson";
+import * as maplibre from "maplibre-gl";
+import "maplibre-gl/dist/maplibre-gl.css";
+import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
+import { setPoint } from "./maps";
+
+maplibre.setWorkerUrl(workerUrl);
+
+const COLOURS = { land: "#eef2f6", line: "#9fb1c4", earlier: "#c3ccd6", ground: "#f8fafc" };
+
+function style(boundaries: string): maplibre.StyleSpecification {
+  return {
+    version: 8,
+    sources: { areas: { type: "geojson", data: boundaries } },
+    layers: [
+      { id: "ground", type: "background", paint: { "background-color": COLOURS.ground } },
+      { id: "land", type: "fill", source: "areas", paint: { "fill-color": COLOURS.land } },
+      { id: "earlier", type: "line", source: "areas", filter: ["==", ["get", "current"], false],
+        paint: { "line-color": COLOURS.earlier, "line-width": 1, "line-dasharray": [3, 3] } },
+      { id: "line", type: "line", source: "areas", filter: ["==", ["get", "current"], true],
+        paint: { "line-color": COLOURS.line, "line-width": 1.2 } },
+    ],
+  };
+}
+
+function point(element: HTMLElement): [number, number] | null {
+  const { lon, lat } = element.dataset;
+  return lon && lat ? [Number(lon), Number(lat)] : null;
+}
+
+/** Names of the areas, written by the page: glyphs for a map's own text would have to come from somewhere. */
+async function label(map: maplibre.Map, boundaries: string): Promise<void> {
+  const areas = (await (await fetch(boundaries)).json()) as FeatureCollection;
+  const field = document.documentElement.lang.startsWith("en") ? "name_en" : "name";
+  for (const { properties } of areas.features) {
+    if (!properties?.centre || !properties.current) continue;
+    const name = document.createElement("span");
+    name.className = "map-name";
+    name.textContent = (properties[field] || properties.name) as string;
+    new maplibre.Marker({ element: name }).setLngLat(properties.centre as [number, number]).addTo(map);
+  }
+}
+
+function pickable(map: maplibre.Map, marker: maplibre.Marker, form: HTMLFormElement | null): void {
+  const moved = (): void => {
+    const { lng, lat } = marker.getLngLat();
+    setPoint(form, lng, lat);
+  };
+  map.on("click", (event) => {
+    marker.setLngLat(event.lngLat).addTo(map);
+    moved();
+  });
+  marker.setDraggable(true).on("dragend", moved);
+  form?.addEventListener("change", () => {
+    const [lon, lat] = ["lon", "lat"].map((name) => Number(form.querySelector<HTMLInputElement>(`input[name=${name}]`)?.value));
+    if (lon && lat) map.easeTo({ center: marker.setLngLat([lon, lat]).addTo(map).getLngLat() });
+  });
+}
+
+export function showMap(element: HTMLElement): void {
+  const { boundaries = "", centre = "0,0" } = element.dataset;
+  const start = point(element);
+  const [lon = 0, lat = 0] = centre.split(",").map(Number);
+  const map = new maplibre.Map({
+    container: element,
+    style: style(boundaries),
+    center: start ?? [lon, lat],
+    zoom: start ? 11 : 8.5,
+    maxZoom: 17,
+    attributionControl: false,
+    cooperativeGestures: element.dataset.map !== "pick",
+    dragRotate: false,
+  });
+  map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
+  const marker = new maplibre.Marker({ color: "#d63939" });
+  if (start) marker.setLngLat(start).addTo(map);
+  if (element.dataset.map === "pick") pickable(map, marker, element.closest("form"));
+  void label(map, boundaries);
+}

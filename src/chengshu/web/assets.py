@@ -1,0 +1,41 @@
+"""The built front end: names with their digests, read from the manifest that the build writes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.templatetags.static import static
+from markupsafe import Markup
+
+from chengshu.core.errors import CannotStart
+
+DIST = Path(__file__).parent / "static" / "dist"
+ENTRY = "src/main.ts"
+
+
+@lru_cache(maxsize=1)
+def _built() -> dict[str, str]:
+    try:
+        entry = json.loads((DIST / "manifest.json").read_text())[ENTRY]
+        digest = hashlib.sha256((DIST / "icons.svg").read_bytes()).hexdigest()[:12]
+    except FileNotFoundError as error:
+        raise CannotStart("The front end is not built.", where=str(DIST), remedy="Run `make assets`.") from error
+    return {"script": entry["file"], "style": entry["css"][0], "icons": f"icons.svg?v={digest}"}
+
+
+def asset(name: str) -> str:
+    """The address of `script`, `style` or `icons`."""
+    if settings.DEBUG:
+        _built.cache_clear()
+    return static("dist/") + _built()[name]
+
+
+def icon(name: str, extra: str = "") -> Markup:
+    """A decorative icon of frontend/src/icons.json; what it means must stand beside it in words."""
+    return Markup('<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
+        extra, asset("icons"), name
+    )

@@ -1,0 +1,42 @@
+"""Files of a case, given out to those who may see them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+
+from chengshu.cases import evidence as store
+from chengshu.cases.following import public
+from chengshu.cases.models import Evidence
+from chengshu.cases.visibility import visible
+from chengshu.parties.roles import Role
+from chengshu.web import visitor
+from chengshu.web.pages import Request, page
+
+
+@page()
+def show(request: Request, number: str, id: UUID) -> HttpResponse:
+    """A file of a case: to staff who see the case, to its reporter as far as it is public."""
+    found = Evidence.objects.filter(pk=id, case__number=number).first()
+    if found is None or not _may(request, found):
+        raise Http404
+    answer = FileResponse(store.path_of(found.digest).open("rb"), content_type=found.media_type)
+    answer["Cache-Control"] = "private, max-age=86400, immutable"
+    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return _as_response(answer)
+
+
+def _as_response(answer: HttpResponseBase) -> HttpResponse:
+    return answer  # type: ignore[return-value]  # a streaming answer; the decorator passes it through
+
+
+def _may(request: Request, found: Evidence) -> bool:
+    if found.case_id is None:
+        return False
+    principal = visitor.reporter(request, found.case_id) or request.principal
+    if not visible(principal).filter(pk=found.case_id).exists():
+        return False
+    if principal.role != Role.CITIZEN:
+        return True
+    return any(found in line.evidence for line in public(principal, found.case_id).lines)

@@ -1,0 +1,46 @@
+"""The Jinja2 environment of the pages: translations, links, icons, and words for times, limits and labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.messages import get_messages
+from django.urls import reverse
+from django.utils import translation
+from jinja2 import Environment, StrictUndefined
+
+from chengshu.web import assets, words
+
+
+def environment(**options: Any) -> Environment:
+    """Django's backend calls this once; autoescape is on by its default. A name that a page does not know is an error."""
+    env = Environment(  # noqa: S701 - in options, set by Django
+        **{**options, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True},
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    env.install_gettext_callables(translation.gettext, translation.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    env.globals.update(
+        asset=assets.asset,
+        get_messages=get_messages,
+        icon=assets.icon,
+        language=words.language,
+        languages=words.languages,
+        local=words.local,
+        url=reverse,
+        when=words.when,
+    )
+    env.filters.update(
+        day=words.day,
+        duration=words.duration,
+        event=words.event,
+        limit=words.limit,
+        moment=words.moment,
+        notice=words.notice,
+        origin=words.origin,
+        percent=words.percent,
+        role=words.role,
+        severity=words.severity,
+        size=words.size,
+        stage=words.stage,
+    )
+    return env

@@ -1,0 +1,152 @@
+"""What happens around every request: a number and a log line, security headers, and who is acting."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import translation
+from django.utils.functional import SimpleLazyObject
+
+from chengshu.cases.catalog import catalog
+from chengshu.core.errors import NotAllowed, NotFound
+from chengshu.logs import get_logger
+from chengshu.parties.access import anybody, principal_of
+from chengshu.parties.models import Account
+from chengshu.parties.principal import Principal
+from chengshu.places.models import City
+from chengshu.web import metrics, words
+
+Answer = Callable[[HttpRequest], HttpResponse]
+log = get_logger(__name__)
+
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",  # data: the arrows of Tabler's form fields; blob: pictures chosen but not yet sent
+        "font-src 'self'",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(self), camera=(self), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,80}")
+
+
+def telemetry(get_response: Answer) -> Answer:
+    """Number, count and log every request; a number given by a proxy in front is kept."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        number = given if _GOOD_ID.fullmatch(given) else secrets.token_hex(8)
+        request.client = address(request)  # type: ignore[attr-defined]
+        begin = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request=number):
+            response = get_response(request)
+            _measure(request, response, time.perf_counter() - begin)
+        response["X-Request-ID"] = number
+        return response
+
+    return answer
+
+
+def address(request: HttpRequest) -> str:
+    """The address a request came from: behind proxies named in CHENGSHU_PROXIES, the one that they were asked by."""
+    nearest = str(request.META.get("REMOTE_ADDR", ""))
+    trusted = settings.TRUSTED_PROXIES
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    while nearest in trusted and hops:
+        nearest = hops.pop()
+    return nearest
+
+
+def _measure(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    match = request.resolver_match
+    route = f"/{match.route}" if match else "unmatched"
+    method = (
+        request.method if request.method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "other"
+    )
+    metrics.count(str(method), route, response.status_code, seconds)
+    log.info("http", method=method, route=route, status=response.status_code, ms=round(1000 * seconds, 1))
+
+
+def content_security(get_response: Answer) -> Answer:
+    """Forbid browsers everything that the pages do not need: no outside host, no inline script or style."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return answer
+
+
+def principal(get_response: Answer) -> Answer:
+    """Give every request its `principal`, found when first asked for, and speak the account's language."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        request.principal = SimpleLazyObject(lambda: who(request))  # type: ignore[attr-defined]
+        if not _has_session(request) or not request.user.is_authenticated:
+            return get_response(request)
+        language = request.user.language
+        with translation.override(language):
+            response = get_response(request)
+        response.headers["Content-Language"] = language
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response
+
+    return answer
+
+
+def _has_session(request: HttpRequest) -> bool:
+    return settings.SESSION_COOKIE_NAME in request.COOKIES
+
+
+def who(request: HttpRequest) -> Principal:
+    """The account in its chosen post; somebody without an account is a citizen of the city that the page is about.
+
+    An account that holds no post any more can do what anybody can.
+    """
+    if isinstance(request.user, Account):
+        try:
+            return principal_of(request.user, request.session.get("post"))
+        except NotAllowed:
+            log.warning("principal.without_post", account=request.user.username)
+    city = chosen_city(request)
+    return anybody(city=city, root=catalog(city).root, language=words.language())
+
+
+def chosen_city(request: HttpRequest) -> int:
+    """The city of a visitor: the one chosen before, else the first that was loaded."""
+    cities = City.objects.order_by("pk").values_list("pk", "name")
+    chosen = request.COOKIES.get("city")
+    found = next((pk for pk, name in cities if name == chosen), None) or next((pk for pk, _name in cities), None)
+    if found is None:
+        raise NotFound("No city has been loaded yet.", remedy="Load one with `chengshu load-city hangzhou`.")
+    return found
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """The page for an error of our own: it needs neither database nor session."""
+    return render(
+        request, "broken.html", {"number": structlog.contextvars.get_contextvars().get("request", "")}, status=500
+    )

@@ -1,0 +1,96 @@
+"""A move as a form: its fields become a request, its verdict becomes words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from chengshu.cases.advance import advance
+from chengshu.cases.catalog import Catalog
+from chengshu.cases.detail import explain, find
+from chengshu.cases.models import Case, Move
+from chengshu.cases.records import MoveRequest, Verdict
+from chengshu.core.errors import ChengshuError, Invalid
+from chengshu.parties.principal import Principal
+from chengshu.web.pages import Request, known, text
+from chengshu.web.uploads import uploaded
+from chengshu.web.words import local
+
+FIELDS = ("note", "unit", "type", "until", "target", "rating", "tracker", "severity")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """A move that was refused: which, why, and what had been filled in, so that nothing need be typed again."""
+
+    move: str
+    why: str
+    status: int
+    values: Mapping[str, str]
+
+
+def make(request: Request, principal: Principal, case: Case, code: str) -> Failed | None:
+    """Make a move as the form says. None when it was made."""
+    values = {name: text(request, name) for name in FIELDS}
+    try:
+        [verdict] = advance([_request(request, principal, case, code, values)], actor=principal)
+    except ChengshuError as error:
+        why = " ".join(filter(None, (_(error.what), _(error.remedy) if error.remedy else "")))
+        return Failed(move=code, why=why, status=error.status, values=values)
+    if verdict.ok:
+        return None
+    move = known(request).moves.get((case.kind_id, code, case.state_id))
+    return Failed(
+        move=code, why=explain(verdict.verdict, verdict.detail, move), status=status_of(verdict), values=values
+    )
+
+
+def status_of(verdict: Verdict) -> int:
+    try:
+        verdict.raise_for_verdict()
+    except ChengshuError as error:
+        return error.status
+    return 200
+
+
+def _request(request: Request, principal: Principal, case: Case, code: str, values: Mapping[str, str]) -> MoveRequest:
+    return MoveRequest(
+        case=case.pk,
+        move=code,
+        version=_integer(text(request, "version", 10), "version"),
+        note=values["note"],
+        unit=values["unit"] or None,
+        type=values["type"] or None,
+        until=_until(values["until"], known(request)),
+        target=find(principal, values["target"]).pk if values["target"] else None,
+        rating=_integer(values["rating"], "rating"),
+        tracker=_integer(values["tracker"], "tracker"),
+        severity=_integer(values["severity"], "severity"),
+        evidence=uploaded(request),
+    )
+
+
+def _integer(value: str, name: str) -> int | None:
+    if not value:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) < 10):
+        raise Invalid(_("This is not a number."), where=name, remedy=_("Choose one of those offered."))
+    return int(value)
+
+
+def _until(value: str, catalog: Catalog) -> datetime | None:
+    """The time of a `datetime-local` field, which is meant in the city's zone."""
+    if not value:
+        return None
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=catalog.zone)
+    except ValueError as error:
+        raise Invalid(_("This is not a time."), where="until", remedy=_("Write it as 2026-01-31T17:30.")) from error
+
+
+def made(move: Move) -> str:
+    """What is told after a move."""
+    return _("Done: %(move)s.") % {"move": local(move, "label")}

@@ -1,0 +1,27 @@
+"""Files that came with a form."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from chengshu.cases import evidence
+from chengshu.core.errors import Invalid
+from chengshu.web.pages import Request, known
+
+MOST = 6  # files in one form
+
+
+def uploaded(request: Request, name: str = "evidence") -> tuple[UUID, ...]:
+    """Keep the files of a form; their ids, for a report or a move to name.
+
+    Raises:
+        Invalid: too many, or one that is no evidence; nothing of the form is used then.
+    """
+    files = request.FILES.getlist(name)
+    if len(files) > MOST:
+        raise Invalid(
+            f"{len(files)} files were sent.", where=name, remedy=f"Send {MOST} at most; more can follow later."
+        )
+    zone, account = known(request).city.timezone, request.principal.account
+    contents = [(file.read(evidence.LARGEST + 1), file.name or "") for file in files]
+    return tuple(evidence.store(content, name=name, account=account, zone=zone).pk for content, name in contents)
