@@ -1,6 +1,6 @@
 """Write docs/reference/ from the code, or with --check tell which page no longer says what the code says.
 
-    python tools/docs.py [--check]
+python tools/docs.py [--check]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typer.cli import get_docs_for_click
 
 from chengshu import cli as commands
 from chengshu.api.urls import api
+from chengshu.evaluation.measures import MEASURES, Measure
 from chengshu.packs.read import read_pack
 from chengshu.parties.roles import EDITS_RULES, LABELS, READS_CONTACT, SCOPES, Role
 
@@ -65,7 +66,11 @@ def http() -> str:
     """The API, operation by operation."""
     schema = api.get_openapi_schema()
     rows = (
-        [f"`{method.upper()} {path}`", operation.get("summary", ""), (operation.get("description") or "").split("\n\n")[0]]
+        [
+            f"`{method.upper()} {path}`",
+            operation.get("summary", ""),
+            (operation.get("description") or "").split("\n\n")[0],
+        ]
         for path, operations in sorted(schema["paths"].items())
         for method, operation in operations.items()
     )
@@ -85,7 +90,10 @@ def roles() -> str:
         for role in Role
     )  # fmt: skip
     head = ["role", "English", "中文", "sees", "reads contacts (logged)", "edits rules"]
-    return "# Roles\n\nA post is a role in a department for a jurisdiction. Which moves a role makes stands in the pages of moves.\n\n" + table(head, rows)
+    return (
+        "# Roles\n\nA post is a role in a department for a jurisdiction. Which moves a role makes stands in the pages of moves.\n\n"
+        + table(head, rows)
+    )
 
 
 def _chinese(label: Any) -> str:
@@ -122,7 +130,14 @@ def _moves(pack: Any, kind: str) -> Iterator[list[str]]:
         who = "any" if len(first.roles) > 8 else ", ".join(first.roles)
         needs = ", ".join([*first.needs, *(f"not by who made {m}" for m in first.not_who)])
         starts = ", ".join(e.removesuffix(" (same)") for e in ends)
-        yield [f"{first.label_en} {first.label} `{code}`", f"{starts} → {target}", who, needs, "; ".join(filter(None, clocks)), first.why_en or first.why]
+        yield [
+            f"{first.label_en} {first.label} `{code}`",
+            f"{starts} → {target}",
+            who,
+            needs,
+            "; ".join(filter(None, clocks)),
+            first.why_en or first.why,
+        ]
 
 
 def case_types(city: str) -> Callable[[], str]:
@@ -136,15 +151,60 @@ def case_types(city: str) -> Callable[[], str]:
             for t in pack.types
         )  # fmt: skip
         head = ["code", "name", "English", "kind", "major class", "minor class", "limits", "severity"]
-        return f"# Case types: {pack.city.label_en}\n\nFrom `cities/{city}/case_types.csv`; limits as in [city pack](city-pack.md).\n\n" + table(head, rows)
+        return (
+            f"# Case types: {pack.city.label_en}\n\nFrom `cities/{city}/case_types.csv`; limits as in [city pack](city-pack.md).\n\n"
+            + table(head, rows)
+        )
 
     return page
+
+
+SCORES = """\
+# Scorecards
+
+Every number is defined once, and the page, the CSV and the list of cases behind it use that definition. A measure
+counts rows (clocks, cases or assignments) that were *due* in a period, and how many of them were *good*; the rate is
+their share. The period runs from its first day until before its end in the city's time zone and is judged at a moment
+(`as_of`, normally now): what falls due after that moment is not due yet, and what was done after it is not done.
+Whether a case rests, was rejected or merged is judged as it stands today.
+
+| subject | a row belongs to it when |
+|---|---|
+| `department` | its clock or assignment is the department's; its case is in the department's hands |
+| `department_tree` | the same, for the department or any that stands under it |
+| `district`, `street`, `community`, `grid` | its case lies there |
+| `person` | the person stopped its clock; what nobody has done yet counts for departments and areas only |
+
+A clock belongs to the unit that held the case when the clock stopped, or that holds it now: when a running case is sent
+on, its clock goes along. A rate over nothing is empty, neither 0 nor 100 %. A post sees the figures of the cases that
+it may see. The parts behind a figure are `denominator` (all that were due), `numerator` (the good ones) and `missed`
+(the others); a case that was due twice is counted, and listed, twice.
+"""
+
+
+def scorecards() -> str:
+    """The measures, from their registry."""
+    return "\n".join([SCORES, *(line for measure in MEASURES for line in _section(measure))])
+
+
+def _section(measure: Measure) -> Iterator[str]:
+    yield f"## {measure.label.zh} · {measure.label.en} (`{measure.name}`)\n"
+    yield f"{measure.definition.zh}\n"
+    yield f"{measure.definition.en}\n"
+    yield "| | |\n|---|---|"
+    yield f"| denominator | {measure.due_label.zh} · {measure.due_label.en} |"
+    if measure.good_label is not None:
+        yield f"| numerator | {measure.good_label.zh} · {measure.good_label.en} |"
+    yield f"| unit | {measure.unit}{', less is better' if measure.low else ''} |"
+    yield f"| for | {', '.join(f'`{kind}`' for kind in sorted(measure.kinds))} |"
+    yield f"| source | {measure.source.zh} · {measure.source.en} |\n"
 
 
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli,
     "api.md": http,
     "roles.md": roles,
+    "scorecards.md": scorecards,
     **{f"moves-{city}.md": moves(city) for city in CITIES},
     **{f"case-types-{city}.md": case_types(city) for city in CITIES},
 }
@@ -164,7 +224,10 @@ def main() -> int:
     if stale and "--check" in sys.argv:
         print(f"Stale: {', '.join(stale)} in docs/reference. Run: python tools/docs.py", file=sys.stderr)
         return 1
-    print(f"docs/reference: {len(PAGES)} pages " + ("are fresh" if "--check" in sys.argv else f"written, {len(stale)} changed"))
+    print(
+        f"docs/reference: {len(PAGES)} pages "
+        + ("are fresh" if "--check" in sys.argv else f"written, {len(stale)} changed")
+    )
     return 0
 
 
