@@ -1,0 +1,1 @@
+"""What this machine can do with chengshu; `python -m benchmarks` prints JSON lines (docs/how-to/benchmark.md)."""
