@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from chengshu.packs.apply import load_city
 
 from chengshu.cases import catalog
+from chengshu.packs.apply import load_city
 from chengshu.parties.access import principal_of
 from chengshu.parties.models import Account
 from chengshu.parties.principal import Principal

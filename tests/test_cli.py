@@ -87,7 +87,9 @@ def test_wrong_input_is_two(arguments: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("mounted")
-@pytest.mark.parametrize(("how", "code"), [("start", 3), ("input", 2), ("plain", 1), ("invalid", 2), ("interrupt", 130)])
+@pytest.mark.parametrize(
+    ("how", "code"), [("start", 3), ("input", 2), ("plain", 1), ("invalid", 2), ("interrupt", 130)]
+)
 def test_our_errors_have_their_exit_codes(how: str, code: int) -> None:
     assert RUNNER.invoke(cli.app, ["fail", how]).exit_code == code
 

@@ -45,7 +45,8 @@ DEBUG = _flag("CHENGSHU_DEBUG")
 ALLOWED_HOSTS = os.environ.get("CHENGSHU_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("CHENGSHU_ORIGINS", "").split(",") if o]
 TLS = _flag("CHENGSHU_TLS")
-TRUSTED_PROXIES = frozenset(p for p in os.environ.get("CHENGSHU_PROXIES", "").split(",") if p)  # their X-Forwarded-For is believed
+# Of these addresses X-Forwarded-For is believed.
+TRUSTED_PROXIES = frozenset(p for p in os.environ.get("CHENGSHU_PROXIES", "").split(",") if p)
 
 INSTALLED_APPS = [
     "django.contrib.auth",

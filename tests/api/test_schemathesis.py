@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import cycle
+from typing import Any
 
 import hypothesis
 import pytest
@@ -17,7 +18,13 @@ from tests import running
 
 # In turn, so that every operation is called by everybody.
 CALLERS = cycle(
-    [("operator", "operator"), ("handler", "handler"), ("verifier", "verifier"), ("admin", "administrator"), ("citizen", "citizen")]
+    [
+        ("operator", "operator"),
+        ("handler", "handler"),
+        ("verifier", "verifier"),
+        ("admin", "administrator"),
+        ("citizen", "citizen"),
+    ]
 )
 CHECKS = [
     not_a_server_error,
@@ -35,6 +42,8 @@ schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_sc
 @hypothesis.settings(
     max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=False
 )
-def test_every_operation(case: schemathesis.Case) -> None:
+def test_every_operation(case: schemathesis.Case[Any]) -> None:
     word = running.token(*next(CALLERS))
-    case.call_and_validate(base_url=running.city().url, headers={"Authorization": f"Bearer {word}"}, checks=CHECKS, timeout=30)
+    case.call_and_validate(
+        base_url=running.city().url, headers={"Authorization": f"Bearer {word}"}, checks=CHECKS, timeout=30
+    )

@@ -41,7 +41,16 @@ _ROAD: dict[str, tuple[str, dict[str, Any]]] = {
     "verify": ("verifier", {"note": "现场已清"}),
     "close": ("shift_leader", {}),
 }
-STOPS = {"reported": 0, "accepted": 1, "registered": 2, "dispatched": 3, "handling": 4, "handled": 5, "verified": 6, "closed": 7}
+STOPS = {
+    "reported": 0,
+    "accepted": 1,
+    "registered": 2,
+    "dispatched": 3,
+    "handling": 4,
+    "handled": 5,
+    "verified": 6,
+    "closed": 7,
+}
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (40, 30), format: str = "PNG", **save: Any) -> bytes:
@@ -89,9 +98,14 @@ class Cast:
         """One report; a citizen's by default."""
         actor = who or self("citizen")
         new = NewReport(
-            origin="test", origin_key=uuid4().hex, title="文三路路面有暴露垃圾", occurred_at=at, division=STREET, type=PHOTO_TYPE,
+            origin="test",
+            origin_key=uuid4().hex,
+            title="文三路路面有暴露垃圾",
+            occurred_at=at,
+            division=STREET,
+            type=PHOTO_TYPE,
             place_text="文三路100号",
-        )  # fmt: skip
+        )
         [verdict] = report([replace(new, **more)], city=self.city.pk, actor=actor, at=at)
         return verdict
 
@@ -120,7 +134,9 @@ class Story:
     def state(self) -> str:
         return self.row.state.code
 
-    def move(self, who: str | Principal, move: str, *, proof: bool = False, at: datetime | None = None, **fields: Any) -> Verdict:
+    def move(
+        self, who: str | Principal, move: str, *, proof: bool = False, at: datetime | None = None, **fields: Any
+    ) -> Verdict:
         actor = self.cast(who) if isinstance(who, str) else who
         self.now = at or self.now + timedelta(minutes=1)
         if proof:

@@ -10,11 +10,12 @@ import pytest
 import typer
 from django.db import connection
 
-from chengshu.cases import evidence
+from chengshu.cases import check, evidence
 from chengshu.cases.advance import advance
 from chengshu.cases.check import check_all, damaged, main, waiting
 from chengshu.cases.importing import import_history
 from chengshu.cases.models import Case, Clock, Evidence, Task
+from chengshu.cases.projection import Difference, Rules, differences
 from chengshu.cases.records import MoveRequest, NewReport
 from chengshu.cases.report import report
 from chengshu.core.ids import new_id
@@ -145,7 +146,7 @@ def _ends_with(code: int, **options: bool) -> None:
 
 def test_the_command_tells_scripts_how_it_went(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
     _ends_with(0)
-    assert "60 cases" in capsys.readouterr().out
+    assert "60" in capsys.readouterr().out
     chosen = Case.objects.order_by("pk")[0]
     Case.objects.filter(pk=chosen.pk).update(urges=40)
     _ends_with(1)
@@ -154,6 +155,18 @@ def test_the_command_tells_scripts_how_it_went(town: Town, capsys: pytest.Captur
         main(rebuild=True)
     assert stopped.value.exit_code == 0
     _ends_with(0)
+
+
+def test_what_moves_while_it_is_looked_at_is_no_difference(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = _through(town)
+
+    def late(rules: Rules, cases: Any) -> list[Difference]:
+        monkeypatch.setattr(check, "differences", differences)
+        number = Case.objects.get(pk=case).number
+        return [Difference(case=case, number=number, what="seq", stored=2, told=3)]
+
+    monkeypatch.setattr(check, "differences", late)
+    assert _found() == []
 
 
 def test_what_waits_for_the_worker_is_told(town: Town) -> None:

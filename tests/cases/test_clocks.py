@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chengshu.cases.check import check_all
 from chengshu.cases.due import fire
 from chengshu.cases.models import Case, Clock, ClockEvent, Outbox, Step
 from tests.cases.people import INCIDENT_TYPE, START, UNIT, Cast, Story
@@ -34,14 +35,11 @@ def test_working_hours_of_a_suspension_are_given_back(cast: Cast) -> None:
     assert story.said("handler", "resume", at=TUESDAY_9) == "ok"
     clock = story.clock("handle")
     assert clock.paused_at is None
-    assert clock.due_at == cast_due(cast, before, timedelta(hours=1)), "17:00–17:30 and 08:30–09:00 were lost"
+    assert clock.due_at == before + timedelta(hours=1), "17:00–17:30 and 08:30–09:00 were lost"
     assert not story.row.suspended
-    assert story.row.due_at == min(Clock.objects.filter(case=story.id, stopped_at=None).values_list("due_at", flat=True))
-
-
-def cast_due(cast: Cast, due: datetime, more: timedelta) -> datetime:
-    """`due` moved by working time within the same morning or afternoon."""
-    return due + more
+    assert story.row.due_at == min(
+        Clock.objects.filter(case=story.id, stopped_at=None).values_list("due_at", flat=True)
+    )
 
 
 def test_plain_hours_stand_still_too(cast: Cast) -> None:
@@ -70,6 +68,17 @@ def test_a_suspended_case_goes_on_when_its_date_comes(cast: Cast) -> None:
     steps = case.seq
     work_off(until + timedelta(hours=5))
     assert story.row.seq == steps
+
+
+def test_a_rebuilt_case_still_wakes(cast: Cast) -> None:
+    story = cast.case("handling")
+    until = START + timedelta(days=3)
+    story.move("dispatcher", "suspend", note="等配件", until=until)
+    assert list(check_all()) == []
+    Clock.objects.filter(case=story.id, stopped_at=None).update(next_at=until + timedelta(days=9))
+    assert len(list(check_all(rebuild=True))) == 2
+    work_off(until)
+    assert story.state == "handling"
 
 
 def test_a_case_resumed_early_is_not_woken_again(cast: Cast) -> None:
@@ -112,8 +121,13 @@ def test_events_of_a_clock_fire_once(cast: Cast) -> None:
     assert story.row.escalation == 2
     work_off(clock.due_at + timedelta(days=30))
     assert [n for n in names(story) if n.startswith("handle/")] == [
-        "handle/warn", "handle/due", "handle/escalate:1", "handle/escalate:2", "handle/escalate:3", "handle/escalate:4",
-    ]  # fmt: skip
+        "handle/warn",
+        "handle/due",
+        "handle/escalate:1",
+        "handle/escalate:2",
+        "handle/escalate:3",
+        "handle/escalate:4",
+    ]
     assert story.row.escalation == 4
     assert story.clock("handle").next_at is None
     keys = list(ClockEvent.objects.filter(clock__case=story.id).values_list("clock", "event"))

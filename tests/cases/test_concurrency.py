@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -27,14 +28,26 @@ from tests.cases.town import Town, build
 T = TypeVar("T")
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 OWNED = (
-    "cases_outbox WHERE \"case\" IN ({cases})", "cases_clockevent WHERE clock_id IN (SELECT id FROM cases_clock WHERE case_id IN ({cases}))",
-    "cases_clock WHERE case_id IN ({cases})", "cases_task WHERE case_id IN ({cases})", "cases_step WHERE case_id IN ({cases})",
-    "cases_casetext WHERE case_id IN ({cases})", "cases_report WHERE case_id IN ({cases})", "cases_case WHERE id IN ({cases})",
-    "cases_casetype WHERE city_id = {city}", "cases_move WHERE kind_id IN ({kinds})", "cases_state WHERE kind_id IN ({kinds})",
-    "cases_kind WHERE city_id = {city}", "parties_notice WHERE account_id IN ({people})", "parties_post WHERE account_id IN ({people})",
-    "parties_account WHERE id IN ({people})", "parties_department WHERE city_id = {city}", "places_division WHERE city_id = {city}",
-    "places_part WHERE city_id = {city}", "places_city WHERE id = {city}",
-)  # fmt: skip
+    'cases_outbox WHERE "case" IN ({cases})',
+    "cases_clockevent WHERE clock_id IN (SELECT id FROM cases_clock WHERE case_id IN ({cases}))",
+    "cases_clock WHERE case_id IN ({cases})",
+    "cases_task WHERE case_id IN ({cases})",
+    "cases_step WHERE case_id IN ({cases})",
+    "cases_casetext WHERE case_id IN ({cases})",
+    "cases_report WHERE case_id IN ({cases})",
+    "cases_case WHERE id IN ({cases})",
+    "cases_casetype WHERE city_id = {city}",
+    "cases_move WHERE kind_id IN ({kinds})",
+    "cases_state WHERE kind_id IN ({kinds})",
+    "cases_kind WHERE city_id = {city}",
+    "parties_notice WHERE account_id IN ({people})",
+    "parties_post WHERE account_id IN ({people})",
+    "parties_account WHERE id IN ({people})",
+    "parties_department WHERE city_id = {city}",
+    "places_division WHERE city_id = {city}",
+    "places_part WHERE city_id = {city}",
+    "places_city WHERE id = {city}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +64,10 @@ def _remove(city: City) -> None:
     cases = f"SELECT c.id FROM cases_case c JOIN cases_kind k ON k.id = c.kind_id WHERE k.city_id = {city.pk}"
     kinds = f"SELECT id FROM cases_kind WHERE city_id = {city.pk}"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT account_id FROM parties_post p JOIN places_division d ON d.id = p.division_id WHERE d.city_id = %s", [city.pk])
+        cursor.execute(
+            "SELECT account_id FROM parties_post p JOIN places_division d ON d.id = p.division_id WHERE d.city_id = %s",
+            [city.pk],
+        )
         people = ", ".join({str(row[0]) for row in cursor}) or "0"
         for table in ("cases_step", "cases_report"):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")
@@ -65,7 +81,7 @@ def at_once(*works: Callable[[], T]) -> list[T]:
     """Run all at the same moment, each on its own connection."""
     start = threading.Barrier(len(works))
 
-    def one(work: Callable[[], T]) -> T:
+    def alone(work: Callable[[], T]) -> T:
         try:
             start.wait()
             return work()
@@ -73,11 +89,17 @@ def at_once(*works: Callable[[], T]) -> list[T]:
             connections.close_all()
 
     with ThreadPoolExecutor(len(works)) as pool:
-        return [future.result() for future in [pool.submit(one, work) for work in works]]
+        return [future.result() for future in [pool.submit(alone, work) for work in works]]
 
 
 def new(**more: Any) -> NewReport:
-    fields: dict[str, Any] = {"origin": "rush", "origin_key": uuid4().hex, "title": "占道", "type": "urban", "occurred_at": NOW}
+    fields: dict[str, Any] = {
+        "origin": "rush",
+        "origin_key": uuid4().hex,
+        "title": "占道",
+        "type": "urban",
+        "occurred_at": NOW,
+    }
     return NewReport(**(fields | more))
 
 
@@ -86,37 +108,36 @@ def open_case(town: Town, **more: Any) -> Verdict:
     return verdict
 
 
+def one(town: Town, request: MoveRequest) -> str:
+    """The verdict of one move."""
+    [verdict] = advance([request], actor=town.people["operator"], at=NOW)
+    return verdict.verdict
+
+
 def test_of_two_who_move_a_case_one_wins(town: Town) -> None:
     for _ in range(5):
         case = open_case(town).case
         seen = Case.objects.get(pk=case).version
-        works = [
-            lambda move=move, note=note: advance(
-                [MoveRequest(case=case, move=move, note=note, version=seen)], actor=town.people["operator"], at=NOW
-            )[0].verdict
-            for move, note in (("accept", ""), ("reject", "不属实"))
+        requests = [
+            MoveRequest(case=case, move=m, note=note, version=seen)
+            for m, note in (("accept", ""), ("reject", "不属实"))
         ]
+        works = [partial(one, town, request) for request in requests]
         assert Counter(at_once(*works)) == {"ok": 1, "conflict": 1}
         assert Step.objects.filter(case=case).count() == 2
 
 
 def test_without_a_version_the_second_of_the_same_move_is_told_too(town: Town) -> None:
     case = open_case(town).case
-    work = lambda: advance([MoveRequest(case=case, move="accept")], actor=town.people["operator"], at=NOW)[0].verdict  # noqa: E731
-    found = Counter(at_once(*[work] * 4))
+    found = Counter(at_once(*[partial(one, town, MoveRequest(case=case, move="accept"))] * 4))
     assert found["ok"] == 1 and set(found) <= {"ok", "conflict", "illegal"}
 
 
 def test_two_batches_in_opposite_order_both_end(town: Town) -> None:
     cases = [open_case(town).case for _ in range(20)]
-    works = [
-        lambda own=own: [
-            v.verdict
-            for v in advance([MoveRequest(case=c, move="note", note="记一笔") for c in own], actor=town.people["operator"], at=NOW)
-        ]
-        for own in (cases, cases[::-1])
-    ]
-    found = Counter(v for verdicts in at_once(*works) for v in verdicts)
+    batches = [[MoveRequest(case=c, move="note", note="记一笔") for c in own] for own in (cases, cases[::-1])]
+    works = [partial(advance, batch, actor=town.people["operator"], at=NOW) for batch in batches]
+    found = Counter(v.verdict for verdicts in at_once(*works) for v in verdicts)
     assert set(found) <= {"ok", "conflict"} and found["ok"] >= 20
     assert Step.objects.filter(case__in=cases, move__code="note").count() == found["ok"]
 
@@ -139,16 +160,13 @@ def test_one_scene_key_has_one_open_case(town: Town) -> None:
 
 
 def test_two_merges_into_each_other_leave_one_open(town: Town) -> None:
-    one, two = open_case(town).case, open_case(town).case
-    works = [
-        lambda own=own, target=target: advance(
-            [MoveRequest(case=own, move="merge", target=target)], actor=town.people["operator"], at=NOW
-        )[0].verdict
-        for own, target in ((one, two), (two, one))
+    first, second = open_case(town).case, open_case(town).case
+    requests = [
+        MoveRequest(case=own, move="merge", target=target) for own, target in ((first, second), (second, first))
     ]
-    found = Counter(at_once(*works))
+    found = Counter(at_once(*[partial(one, town, request) for request in requests]))
     assert found["ok"] == 1, found
-    assert Case.objects.filter(pk__in=[one, two], closed_at=None).count() == 1
+    assert Case.objects.filter(pk__in=[first, second], closed_at=None).count() == 1
 
 
 def test_every_due_event_fires_once_with_many_workers_and_movers(town: Town) -> None:
@@ -163,7 +181,9 @@ def test_every_due_event_fires_once_with_many_workers_and_movers(town: Town) -> 
     at_once(*[lambda: fire(late)] * 3, *[mover] * 2)
     while fire(late):
         pass
-    events = Counter(ClockEvent.objects.filter(clock__case__in=cases).values_list("clock__case", "clock__stage", "event"))
+    events = Counter(
+        ClockEvent.objects.filter(clock__case__in=cases).values_list("clock__case", "clock__stage", "event")
+    )
     assert set(events.values()) == {1}
     assert len(events) == 12 * 2 * 2  # accept and total, each warned and due
     assert Outbox.objects.filter(topic="clock", case__in=cases).count() == len(events)

@@ -20,9 +20,16 @@ def test_an_urban_case_goes_through_many_hands(cast: Cast) -> None:
     assert case.closed_at is not None and case.due_at is None
     steps = list(Step.objects.filter(case=case).order_by("seq").values_list("move__code", "role"))
     assert steps == [
-        ("open", "citizen"), ("accept", "operator"), ("register", "shift_leader"), ("dispatch", "dispatcher"),
-        ("receive", "handler"), ("handle", "handler"), ("verify", "verifier"), ("close", "shift_leader"), ("rate", "citizen"),
-    ]  # fmt: skip
+        ("open", "citizen"),
+        ("accept", "operator"),
+        ("register", "shift_leader"),
+        ("dispatch", "dispatcher"),
+        ("receive", "handler"),
+        ("handle", "handler"),
+        ("verify", "verifier"),
+        ("close", "shift_leader"),
+        ("rate", "citizen"),
+    ]
     stopped = dict(case.clocks.values_list("stage", "stopped_at"))
     assert set(stopped) == {"accept", "register", "dispatch", "handle", "verify", "close", "total"}
     assert all(stopped.values())
@@ -125,8 +132,12 @@ def test_only_the_roles_of_a_move_make_it(cast: Cast) -> None:
 def test_who_may_not_see_a_case_learns_nothing_of_it(cast: Cast) -> None:
     story = cast.case("registered")
     others = [
-        cast("dispatcher", division=EAST), cast("handler"), cast("citizen", name="other"), cast("administrator"), cast("steward"),
-    ]  # fmt: skip
+        cast("dispatcher", division=EAST),
+        cast("handler"),
+        cast("citizen", name="other"),
+        cast("administrator"),
+        cast("steward"),
+    ]
     for other in others:
         for move in ("dispatch", "note", "urge", "attach", "nonsense"):
             assert story.said(other, move, note="不该", proof=True) == "missing", (other.role, move)
@@ -226,7 +237,12 @@ def test_rework_goes_back_to_the_unit_that_handled(cast: Cast) -> None:
 
 def test_what_a_move_does_not_ask_for_is_not_taken(cast: Cast) -> None:
     story = cast.case("handling")
-    assert story.said("handler", "note", note="自评满分", rating=5, tracker=1, unit=HELPER, until=START + timedelta(days=9)) == "ok"
+    assert (
+        story.said(
+            "handler", "note", note="自评满分", rating=5, tracker=1, unit=HELPER, until=START + timedelta(days=9)
+        )
+        == "ok"
+    )
     case = story.row
     assert case.rating is None and case.tracker_id is None and case.unit is not None and case.unit.code == UNIT
     assert case.steps.latest("seq").facts == {}

@@ -62,7 +62,9 @@ def test_the_outbox_is_worked_off_once(cast: Cast) -> None:
 
 def test_a_row_of_a_case_that_is_gone_harms_nobody(cast: Cast) -> None:
     story = cast.case()
-    Outbox.objects.create(topic="step", case="00000000-0000-7000-8000-000000000000", facts={"move": "x", "seq": 1}, at=story.now)
+    Outbox.objects.create(
+        topic="step", case="00000000-0000-7000-8000-000000000000", facts={"move": "x", "seq": 1}, at=story.now
+    )
     work_off()
     assert Outbox.objects.count() == 0
 
@@ -103,7 +105,10 @@ def test_escalations_climb(cast: Cast) -> None:
 
 def test_a_closed_account_and_a_post_of_the_past_are_not_told(cast: Cast) -> None:
     handler = cast("handler")
-    gone, past = cast("handler", division=WEST, unit=UNIT, name="gone"), cast("handler", division=WEST, unit=UNIT, name="past")
+    gone, past = (
+        cast("handler", division=WEST, unit=UNIT, name="gone"),
+        cast("handler", division=WEST, unit=UNIT, name="past"),
+    )
     Account.objects.filter(pk=gone.account).update(is_active=False)
     Post.objects.filter(pk=past.post).update(valid_to="2020-01-01")
     story = cast.case("dispatched")

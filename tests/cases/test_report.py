@@ -14,11 +14,18 @@ from chengshu.core.errors import ChengshuError, Invalid
 from tests.cases.people import INCIDENT_TYPE, PHOTO_TYPE, POINT, START, STREET, UNIT, WEST, Cast, Story
 
 HOUR = timedelta(hours=1)
+NAIVE = START.replace(tzinfo=None)
 
 
 def find(cast: Cast, at: datetime, occurred: datetime | None = None, **more: Any) -> str:
     """Report a finding of one station; the verdict."""
-    fields = {"scene": "crowd", "key": "station/15", "type": INCIDENT_TYPE, "place_text": "15号站", "occurred_at": occurred or at}
+    fields = {
+        "scene": "crowd",
+        "key": "station/15",
+        "type": INCIDENT_TYPE,
+        "place_text": "15号站",
+        "occurred_at": occurred or at,
+    }
     return cast.report(cast.system, at=at, **(fields | more)).verdict
 
 
@@ -46,7 +53,11 @@ def test_the_same_key_twice_in_one_batch(cast: Cast) -> None:
 def test_findings_join_the_open_case_and_stay_with_it(cast: Cast) -> None:
     assert [find(cast, START + i * HOUR) for i in range(3)] == ["opened", "joined", "joined"]
     case = the_case(cast)
-    assert list(case.reports.order_by("received_at").values_list("verdict", flat=True)) == ["opened", "joined", "joined"]
+    assert list(case.reports.order_by("received_at").values_list("verdict", flat=True)) == [
+        "opened",
+        "joined",
+        "joined",
+    ]
     assert (case.seq, case.version) == (1, 3)
     assert find(cast, START, key="station/78") == "opened"
 
@@ -98,17 +109,35 @@ def cast_story(cast: Cast) -> Story:
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"title": "  "}, "title"), ({"title": "x" * 201}, "title"), ({"title": "a\x00b"}, "title"), ({"title": "\ud800"}, "title"),
-        ({"description": "x" * 20_001}, "description"), ({"place_text": "x" * 501}, "place_text"), ({"origin": ""}, "origin"),
-        ({"origin_key": "x" * 301}, "origin_key"), ({"scene": "s"}, "scene"), ({"key": "k"}, "scene"), ({"severity": 0}, "severity"),
-        ({"lon": 120.0}, "lon"), ({"lon": 181.0, "lat": 0.0}, "WGS"), ({"lon": float("nan"), "lat": 0.0}, "WGS"),
-        ({"type": "no.such"}, "case type"), ({"type": None}, "kind"), ({"type": None, "kind": "no"}, "case kind"),
-        ({"unit": "no"}, "department"), ({"division": "no"}, "division"), ({"occurred_at": START + HOUR}, "occurred_at"),
-        ({"occurred_at": datetime(2026, 1, 1)}, "occurred_at"), ({"due_at": datetime(2026, 1, 1)}, "due_at"),  # noqa: DTZ001
-        ({"occurred_at": datetime(1, 1, 2, tzinfo=UTC)}, "occurred_at"), ({"due_at": datetime(9999, 12, 31, tzinfo=UTC)}, "due_at"),
-        ({"payload": {"a": ["\x00"]}}, "payload"), ({"contact": {"name": "\x00"}}, "contact"), ({"source": "\x00"}, "source"),
+        ({"title": "  "}, "title"),
+        ({"title": "x" * 201}, "title"),
+        ({"title": "a\x00b"}, "title"),
+        ({"title": "\ud800"}, "title"),
+        ({"description": "x" * 20_001}, "description"),
+        ({"place_text": "x" * 501}, "place_text"),
+        ({"origin": ""}, "origin"),
+        ({"origin_key": "x" * 301}, "origin_key"),
+        ({"scene": "s"}, "scene"),
+        ({"key": "k"}, "scene"),
+        ({"severity": 0}, "severity"),
+        ({"lon": 120.0}, "lon"),
+        ({"lon": 181.0, "lat": 0.0}, "WGS"),
+        ({"lon": float("nan"), "lat": 0.0}, "WGS"),
+        ({"type": "no.such"}, "case type"),
+        ({"type": None}, "kind"),
+        ({"type": None, "kind": "no"}, "case kind"),
+        ({"unit": "no"}, "department"),
+        ({"division": "no"}, "division"),
+        ({"occurred_at": START + HOUR}, "occurred_at"),
+        ({"occurred_at": NAIVE}, "occurred_at"),
+        ({"due_at": NAIVE}, "due_at"),
+        ({"occurred_at": datetime(1, 1, 2, tzinfo=UTC)}, "occurred_at"),
+        ({"due_at": datetime(9999, 12, 31, tzinfo=UTC)}, "due_at"),
+        ({"payload": {"a": ["\x00"]}}, "payload"),
+        ({"contact": {"name": "\x00"}}, "contact"),
+        ({"source": "\x00"}, "source"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_a_report_is_refused_by_name(cast: Cast, fields: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid, match=field) as refused:
         cast.report(**fields)

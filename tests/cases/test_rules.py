@@ -26,11 +26,17 @@ def known(hangzhou: City) -> Catalog:
     return catalog(hangzhou.pk)
 
 
-def facts(known: Catalog, type: str | None = PHOTO_TYPE, division: str = STREET, at: datetime = START, **more: Any) -> Facts:
+def facts(
+    known: Catalog, type: str | None = PHOTO_TYPE, division: str = STREET, at: datetime = START, **more: Any
+) -> Facts:
     found = known.type(type) if type else None
     places = known.divisions[known.division(division, START.date())].path
     codes = frozenset(known.divisions[p].code for p in places)
-    fields: dict[str, Any] = {"source": "citizen", "severity": 3, "kind": found.kind_id if found else known.kind("urban").pk}
+    fields: dict[str, Any] = {
+        "source": "citizen",
+        "severity": 3,
+        "kind": found.kind_id if found else known.kind("urban").pk,
+    }
     return Facts(type=found.pk if found else None, at=at, places=places, place_codes=codes, **(fields | more))
 
 
@@ -79,7 +85,10 @@ def test_a_rule_whose_unit_is_not_there_is_passed_over(known: Catalog) -> None:
 
 def test_the_nearest_unit_of_a_function(known: Catalog) -> None:
     places = facts(known).places
-    found = [find_unit(known, wanted, places) for wanted in ({"function": "enforcement"}, {"function": "sanitation", "level": "city"})]
+    found = [
+        find_unit(known, wanted, places)
+        for wanted in ({"function": "enforcement"}, {"function": "sanitation", "level": "city"})
+    ]
     assert [unit.code if unit else None for unit in found] == ["330106002-ZF", "HZ-HW"]
     assert find_unit(known, {"function": "no such"}, places) is None
     centre = last_resort(known, places)
@@ -107,17 +116,34 @@ def test_the_table_of_the_pack_has_no_mistake(known: Catalog) -> None:
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
-        ({"id": ""}, "needs `id`"), ({"unit": None}, "needs `id` and `unit`"), ({"when": ["kind"]}, "no mapping"),
-        ({"when": {"colour": ["red"]}}, "colour"), ({"when": {"kind": ["no"]}}, "'no'"), ({"when": {"type": ["no"]}}, "'no'"),
-        ({"when": {"type": "env.exposed_rubbish"}}, "list"), ({"when": {"major": 5}}, "list"), ({"when": {"division": 330106}}, "list"),
-        ({"when": {"division": ["9999"]}}, "9999"), ({"when": {"major": ["没有"]}}, "没有"), ({"when": {"minor": ["没有"]}}, "没有"),
-        ({"when": {"severity_max": "2"}}, "severity_max"), ({"when": {"severity_max": 7}}, "severity_max"),
-        ({"when": {"hours": "night"}}, "hours"), ({"unit": "NOBODY"}, "NOBODY"), ({"unit": ["HZ-YX"]}, "neither"),
-        ({"unit": {"level": "city"}}, "neither"), ({"unit": {"function": "no"}}, "'no'"), ({"unit": {"function": ["metro"]}}, "metro"),
-        ({"unit": {"function": "metro", "level": "moon"}}, "moon"), ({"unit": {"function": "metro", "level": ["city"]}}, "city"),
-        ({"id": "all"}, "twice"), ({"because": 5}, "because"), ({"when": {"type": [["x"]]}}, "x"), ({"id": ["x"]}, "id"),
+        ({"id": ""}, "needs `id`"),
+        ({"unit": None}, "needs `id` and `unit`"),
+        ({"when": ["kind"]}, "no mapping"),
+        ({"when": {"colour": ["red"]}}, "colour"),
+        ({"when": {"kind": ["no"]}}, "'no'"),
+        ({"when": {"type": ["no"]}}, "'no'"),
+        ({"when": {"type": "env.exposed_rubbish"}}, "list"),
+        ({"when": {"major": 5}}, "list"),
+        ({"when": {"division": 330106}}, "list"),
+        ({"when": {"division": ["9999"]}}, "9999"),
+        ({"when": {"major": ["没有"]}}, "没有"),
+        ({"when": {"minor": ["没有"]}}, "没有"),
+        ({"when": {"severity_max": "2"}}, "severity_max"),
+        ({"when": {"severity_max": 7}}, "severity_max"),
+        ({"when": {"hours": "night"}}, "hours"),
+        ({"unit": "NOBODY"}, "NOBODY"),
+        ({"unit": ["HZ-YX"]}, "neither"),
+        ({"unit": {"level": "city"}}, "neither"),
+        ({"unit": {"function": "no"}}, "'no'"),
+        ({"unit": {"function": ["metro"]}}, "metro"),
+        ({"unit": {"function": "metro", "level": "moon"}}, "moon"),
+        ({"unit": {"function": "metro", "level": ["city"]}}, "city"),
+        ({"id": "all"}, "twice"),
+        ({"because": 5}, "because"),
+        ({"when": {"type": [["x"]]}}, "x"),
+        ({"id": ["x"]}, "id"),
     ],
-)  # fmt: skip
+)
 def test_every_mistake_is_told_with_its_rule(known: Catalog, wrong: dict[str, Any], what: str) -> None:
     good = {"id": "it", "when": {"kind": ["urban"]}, "unit": "HZ-YX", "because": "试"}
     with pytest.raises(Mistakes) as found:
@@ -145,12 +171,19 @@ def test_trying_a_table_counts_and_writes_nothing(cast: Cast) -> None:
     cast.report(type=APPEAL_TYPE)
     cast.report(division=EAST)
     cast.report(at=START - timedelta(days=60))
-    before = (Case.objects.count(), Step.objects.count(), Outbox.objects.count(), rules.history(cast.city.pk)[0].version)
+    before = (
+        Case.objects.count(),
+        Step.objects.count(),
+        Outbox.objects.count(),
+        rules.history(cast.city.pk)[0].version,
+    )
     table = [{"id": "mine", "when": {"type": [PHOTO_TYPE], "division": [WEST]}, "unit": UNIT, "because": "试"}]
     table += copy.deepcopy(catalog(cast.city.pk).parts["dispatch"]["rules"])
     found = rules.simulate(cast("shift_leader"), table, now=now)
     assert (found.cases, found.same, found.changed, found.undecided) == (5, 2, 3, 0)
-    assert found.by_rule["mine"] == 3 and found.flows == [("西湖区环境卫生管理中心", "西湖区城市管理局（综合行政执法局）", 3)]
+    assert found.by_rule["mine"] == 3 and found.flows == [
+        ("西湖区环境卫生管理中心", "西湖区城市管理局（综合行政执法局）", 3)
+    ]
     assert len(found.moved) == 3 and {m[3] for m in found.moved} == {"mine"}
     with pytest.raises(NotAllowed):
         rules.simulate(cast("shift_leader", division=EAST), table, now=now)
@@ -184,7 +217,11 @@ def test_a_saved_table_decides_at_once_and_the_old_one_can_come_back(cast: Cast)
     unit = story.row.unit
     assert unit is not None and unit.code == "HZ-YX"
     entry = Audit.objects.latest("pk")
-    assert (entry.action, entry.account_id, entry.facts["why"]) == ("rules.save", admin.account, "演练：全部由市中心处置")
+    assert (entry.action, entry.account_id, entry.facts["why"]) == (
+        "rules.save",
+        admin.account,
+        "演练：全部由市中心处置",
+    )
     back = rules.save(admin, old.value["rules"], why="演练结束，恢复原表", seen=saved.version)
     assert [part.active for part in rules.history(cast.city.pk)] == [True, False, False]
     assert back.value == old.value

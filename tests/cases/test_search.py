@@ -59,7 +59,9 @@ def test_whatever_a_title_says_finds_it(cast: Cast, title: str) -> None:
     assert case in ids(cast, q=title)
 
 
-@pytest.mark.parametrize("word", ["1e5", "3.14", "a@b.cn", "http://x.cn/y", "-5", "0x1f", "G20", "5号楼3单元", "ß", "İ", "ſ", "Ǆ", "ﬁ"])
+@pytest.mark.parametrize(
+    "word", ["1e5", "3.14", "a@b.cn", "http://x.cn/y", "-5", "0x1f", "G20", "5号楼3单元", "ß", "İ", "ſ", "Ǆ", "ﬁ"]
+)
 def test_odd_words_are_found(cast: Cast, word: str) -> None:
     case = cast.report(title=f"见{word}处").case
     assert ids(cast, q=word) == {case}
@@ -86,7 +88,10 @@ def test_overdue_is_by_the_nearest_running_clock(cast: Cast) -> None:
     story = cast.case("dispatched")
     due = story.row.due_at
     assert due is not None
-    found = [bool(page(cast("operator"), Filters(overdue=True), now=due + t).cases) for t in (-timedelta(1), timedelta(seconds=1))]
+    found = [
+        bool(page(cast("operator"), Filters(overdue=True), now=due + t).cases)
+        for t in (-timedelta(1), timedelta(seconds=1))
+    ]
     assert found == [False, True]
     story.move("handler", "receive")
     story.move("dispatcher", "suspend", note="等配件", until=START + timedelta(days=9))
@@ -160,7 +165,15 @@ def test_each_role_sees_its_own(cast: Cast) -> None:
 
 
 def _area() -> list[Role]:
-    roles = (Role.OPERATOR, Role.SHIFT_LEADER, Role.DISPATCHER, Role.GRID_WORKER, Role.VERIFIER, Role.SUPERVISOR, Role.LEADER)
+    roles = (
+        Role.OPERATOR,
+        Role.SHIFT_LEADER,
+        Role.DISPATCHER,
+        Role.GRID_WORKER,
+        Role.VERIFIER,
+        Role.SUPERVISOR,
+        Role.LEADER,
+    )
     return [*roles, Role.ANALYST]
 
 
@@ -169,7 +182,14 @@ def test_reading_and_writing_agree_on_who_sees_what(cast: Cast) -> None:
     stories = [cast.case(), cast.case("dispatched"), cast.case("closed"), cast.case(who=cast.system, division=EAST)]
     stories[1].move("handler", "return", note="不归我们")
     people = [cast(role, division=d) for role in _area() for d in ("3301", WEST, EAST)]
-    people += [cast("handler"), cast("citizen"), cast("citizen", name="other"), cast("steward"), cast("administrator"), cast.system]
+    people += [
+        cast("handler"),
+        cast("citizen"),
+        cast("citizen", name="other"),
+        cast("steward"),
+        cast("administrator"),
+        cast.system,
+    ]
     for who in people:
         seen = set(visible(who).values_list("pk", flat=True))
         for story in stories:

@@ -47,7 +47,11 @@ def test_near_in_place_time_and_type(cast: Cast) -> None:
     result = suggest.duplicates(catalog(cast.city.pk), cast("operator"), case)
     assert [d.case for d in result] == [alike, close]
     assert same_kind_other_type not in [d.case for d in result]
-    assert result[1].distance == pytest.approx(95, abs=1) and "95 m" in result[1].because and "same type" in result[1].because
+    assert (
+        result[1].distance == pytest.approx(95, abs=1)
+        and "95 m" in result[1].because
+        and "same type" in result[1].because
+    )
     assert result[0].likeness == 1.0
 
 

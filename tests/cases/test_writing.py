@@ -18,15 +18,26 @@ from chengshu.core.errors import Invalid
 from chengshu.parties.models import Access, Audit
 from tests.cases.people import PHOTO_TYPE, START, STREET, UNIT, Cast, Story
 
+NAIVE = START.replace(tzinfo=None)
+
 
 def insert_step(story: Story, **changed: Any) -> None:
     """A step written behind the platform's back."""
     last = story.row.steps.latest("seq")
     move = Move.objects.get(kind=story.row.kind, code="register", active=True)
     row = {
-        "case_id": story.id, "seq": last.seq + 1, "prev": last.seq, "move_id": move.pk, "from_state_id": move.from_state_id,
-        "to_state_id": move.to_state_id, "at": START, "recorded_at": START, "role": "shift_leader", "note": "", "facts": "{}",
-    } | changed  # fmt: skip
+        "case_id": story.id,
+        "seq": last.seq + 1,
+        "prev": last.seq,
+        "move_id": move.pk,
+        "from_state_id": move.from_state_id,
+        "to_state_id": move.to_state_id,
+        "at": START,
+        "recorded_at": START,
+        "role": "shift_leader",
+        "note": "",
+        "facts": "{}",
+    } | changed
     names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO cases_step ({names}) VALUES ({marks})", list(row.values()))
@@ -52,7 +63,9 @@ def test_a_step_begins_where_the_last_one_ended(cast: Cast) -> None:
         insert_step(story)  # register, from accepted
 
 
-@pytest.mark.parametrize("changed", [{"seq": 9, "prev": 8}, {"prev": None}, {"seq": 4, "prev": 2}, {"seq": 1, "prev": None}])
+@pytest.mark.parametrize(
+    "changed", [{"seq": 9, "prev": 8}, {"prev": None}, {"seq": 4, "prev": 2}, {"seq": 1, "prev": None}]
+)
 def test_a_chain_has_no_gap_and_no_second_beginning(cast: Cast, changed: dict[str, Any]) -> None:
     story = cast.case("accepted")
     with pytest.raises(IntegrityError):
@@ -62,10 +75,14 @@ def test_a_chain_has_no_gap_and_no_second_beginning(cast: Cast, changed: dict[st
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE cases_step SET note = 'x'", "DELETE FROM cases_step", "UPDATE cases_report SET origin = 'x'",
-        "DELETE FROM cases_report", "UPDATE parties_audit SET action = 'x'", "DELETE FROM parties_access",
+        "UPDATE cases_step SET note = 'x'",
+        "DELETE FROM cases_step",
+        "UPDATE cases_report SET origin = 'x'",
+        "DELETE FROM cases_report",
+        "UPDATE parties_audit SET action = 'x'",
+        "DELETE FROM parties_access",
     ],
-)  # fmt: skip
+)
 def test_history_stays_as_it_is(cast: Cast, statement: str) -> None:
     cast.case()
     Audit.objects.create(action="x")
@@ -99,7 +116,14 @@ def test_the_same_case_twice_in_a_batch_goes_in_order(cast: Cast) -> None:
 def test_a_thousand_rows_get_a_thousand_verdicts(cast: Cast) -> None:
     citizen = cast("citizen")
     rows = [
-        NewReport(origin="bulk", origin_key=str(i % 990), title=f"第{i}件", type=PHOTO_TYPE, division=STREET, occurred_at=START)
+        NewReport(
+            origin="bulk",
+            origin_key=str(i % 990),
+            title=f"第{i}件",
+            type=PHOTO_TYPE,
+            division=STREET,
+            occurred_at=START,
+        )
         for i in range(1000)
     ]
     opened = report(rows, city=cast.city.pk, actor=citizen, at=START)
@@ -134,13 +158,21 @@ def test_a_batch_with_an_unknown_code_changes_nothing(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"note": "x" * 5001}, "note"), ({"note": "a\x00"}, "note"), ({"note": "\ud800"}, "note"),
-        ({"until": datetime(2026, 1, 1)}, "until"), ({"until": datetime(9999, 12, 31, tzinfo=UTC)}, "until"),  # noqa: DTZ001
-        ({"severity": 5}, "severity"), ({"lon": 120.0}, "lon"), ({"place_text": "\x00"}, "place_text"),
-        ({"place_text": "x" * 501}, "place_text"), ({"unit": "?"}, "department"), ({"type": "?"}, "case type"),
-        ({"division": "?"}, "division"), ({"lon": 220.0, "lat": 0.0}, "220"),
+        ({"note": "x" * 5001}, "note"),
+        ({"note": "a\x00"}, "note"),
+        ({"note": "\ud800"}, "note"),
+        ({"until": NAIVE}, "until"),
+        ({"until": datetime(9999, 12, 31, tzinfo=UTC)}, "until"),
+        ({"severity": 5}, "severity"),
+        ({"lon": 120.0}, "lon"),
+        ({"place_text": "\x00"}, "place_text"),
+        ({"place_text": "x" * 501}, "place_text"),
+        ({"unit": "?"}, "department"),
+        ({"type": "?"}, "case type"),
+        ({"division": "?"}, "division"),
+        ({"lon": 220.0, "lat": 0.0}, "220"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_a_move_is_refused_by_name(cast: Cast, fields: dict[str, Any], field: str) -> None:
     story = cast.case()
     with pytest.raises(Invalid, match=field) as refused:
@@ -151,7 +183,7 @@ def test_what_cannot_be_a_move_is_refused_by_name(cast: Cast, fields: dict[str, 
 def test_times_need_a_zone(cast: Cast) -> None:
     story = cast.case()
     with pytest.raises(Invalid, match="zone"):
-        advance([MoveRequest(case=story.id, move="accept")], actor=cast("operator"), at=datetime(2026, 1, 1))  # noqa: DTZ001
+        advance([MoveRequest(case=story.id, move="accept")], actor=cast("operator"), at=NAIVE)
 
 
 def test_numbers_go_on_after_the_millionth(cast: Cast) -> None:
@@ -173,7 +205,10 @@ def test_waves_keep_order_and_hold_no_key_twice() -> None:
 
 def test_two_cases_are_not_merged_into_each_other(cast: Cast) -> None:
     one, two = cast.case(), cast.case()
-    requests = [MoveRequest(case=one.id, move="merge", target=two.id), MoveRequest(case=two.id, move="merge", target=one.id)]
+    requests = [
+        MoveRequest(case=one.id, move="merge", target=two.id),
+        MoveRequest(case=two.id, move="merge", target=one.id),
+    ]
     verdicts = advance(requests, actor=cast("operator"), at=START)
     assert [(v.verdict, v.detail) for v in verdicts] == [("ok", ""), ("needs", "target")]
     assert two.row.closed_at is None

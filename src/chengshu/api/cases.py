@@ -25,7 +25,7 @@ from chengshu.cases.report import report
 from chengshu.core.errors import Invalid, NotAllowed
 from chengshu.core.ids import new_id
 from chengshu.parties.principal import Principal
-from chengshu.parties.roles import Role
+from chengshu.parties.roles import STAFF, Role
 
 router = Router(tags=["cases"])
 REFUSALS = dict.fromkeys((400, 401, 403, 404, 409, 412, 413, 415, 422), Problem)
@@ -243,6 +243,8 @@ def move_cases(request: HttpRequest, body: s.MovesIn) -> HttpResponse:
 def get_suggestions(request: HttpRequest, ref: Ref) -> HttpResponse:
     """Type, unit, limits and possible duplicates, each with its reason."""
     principal = principal_of(request)
+    if principal.role not in STAFF:
+        raise NotAllowed("Suggestions are for those who classify cases.", where=ref, remedy="Switch to another post.")
     case = _one(principal, _ref(ref))
     known = catalog(case.kind.city_id)
     unit = suggest.unit(known, case)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+import msgspec
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 
@@ -18,7 +19,8 @@ LONGEST = 200
 def once(request: HttpRequest, principal: Principal, work: Callable[[], HttpResponse]) -> HttpResponse:
     """Do `work` in a transaction with the record of its key; give the first answer again when the key comes back.
 
-    Only answers below 500 are kept. Raises Conflict when a key comes back with another request.
+    A refusal changes nothing and is not kept: the request may be mended and sent again. Raises Conflict when a key
+    comes back with another request.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -52,14 +54,13 @@ def _earlier(who: str, key: str, asked: str) -> HttpResponse:
         known, status, body = cursor.fetchone()
     if known != asked:
         raise Conflict("The key was used for another request.", where=HEADER, remedy="Use a new key for each request.")
-    return HttpResponse(
-        bytes(body), status=status, content_type="application/json", headers={"Idempotency-Replayed": "true"}
-    )
+    headers, content = msgspec.msgpack.decode(bytes(body), type=tuple[dict[str, str], bytes])
+    return HttpResponse(content, status=status, headers={**headers, "Idempotency-Replayed": "true"})
 
 
 def _keep(who: str, key: str, response: HttpResponse) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE cases_idempotency SET status = %s, body = %s WHERE who = %s AND key = %s",
-            [response.status_code, response.content, who, key],
+            [response.status_code, msgspec.msgpack.encode((dict(response.items()), response.content)), who, key],
         )

@@ -71,7 +71,10 @@ def install(api: NinjaAPI) -> None:
             if isinstance(error, Mistakes)
             else []
         )
-        return problem(error.status, error.what, where=error.where, remedy=error.remedy, errors=each)
+        response = problem(error.status, error.what, where=error.where, remedy=error.remedy, errors=each)
+        if error.status == 401:
+            response["WWW-Authenticate"] = "Bearer"
+        return response
 
     @api.exception_handler(ValidationError)
     def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
@@ -114,7 +117,9 @@ def one_shape(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[
         if response.status_code < 400 or not request.path.startswith("/api/") or response["Content-Type"] == KIND:
             return response
         status = response.status_code
-        found = problem(status, f"{HTTPStatus(status).description or HTTPStatus(status).phrase}.", remedy=REMEDIES.get(status, ""))
+        found = problem(
+            status, f"{HTTPStatus(status).description or HTTPStatus(status).phrase}.", remedy=REMEDIES.get(status, "")
+        )
         if "Allow" in response:
             found["Allow"] = response["Allow"]
         return found

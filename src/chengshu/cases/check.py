@@ -42,13 +42,14 @@ class Waiting:
 
 
 def check_all(*, rebuild: bool = False) -> Iterator[Difference]:
-    """Every difference between what is stored and what the steps tell, case by case; mended when `rebuild`."""
+    """Every difference between what is stored and what the steps tell, case by case; mended when `rebuild`.
+
+    Cases may move meanwhile: what seems to differ is looked at again under the lock that every move takes.
+    """
     rules = Rules.read()
     for ids in _chunks():
-        found = differences(rules, ids)
-        if found and rebuild:
-            _mend(rules, {each.case for each in found})
-        yield from found
+        if seeming := {each.case for each in differences(rules, ids)}:
+            yield from _under_lock(rules, seeming, rebuild=rebuild)
 
 
 def _chunks() -> Iterator[list[UUID]]:
@@ -62,19 +63,24 @@ def _chunks() -> Iterator[list[UUID]]:
         last = ids[-1]
 
 
-def _mend(rules: Rules, cases: set[UUID]) -> None:
-    """Write what the steps tell, under lock and with a trace, for the cases that still differ."""
+def _under_lock(rules: Rules, cases: set[UUID], *, rebuild: bool) -> list[Difference]:
+    """The differences that remain while nobody can move the cases; mended with a trace when `rebuild`."""
     with transaction.atomic():
         ids = list(Case.objects.select_for_update().filter(pk__in=cases).order_by("pk").values_list("pk", flat=True))
         found = differences(rules, ids)
-        mend(rules, sorted({each.case for each in found}))
-        by_case: dict[str, list[str]] = {}
-        for each in found:
-            by_case.setdefault(each.number, []).append(str(each))
-        Audit.objects.bulk_create(
-            Audit(action="case.rebuild", facts={"case": number, "differences": lines})
-            for number, lines in by_case.items()
-        )
+        if rebuild:
+            mend(rules, sorted({each.case for each in found}))
+            _trace(found)
+    return found
+
+
+def _trace(found: Iterable[Difference]) -> None:
+    by_case: dict[str, list[str]] = {}
+    for each in found:
+        by_case.setdefault(each.number, []).append(str(each))
+    Audit.objects.bulk_create(
+        Audit(action="case.rebuild", facts={"case": number, "differences": lines}) for number, lines in by_case.items()
+    )
     for number in by_case:
         log.warning("case rebuilt from its steps", action="case.rebuild", case=number)
 
@@ -124,8 +130,8 @@ def main(
         _("%(cases)d cases, %(found)d differences mended, %(broken)d damaged files.")
         if rebuild
         else _(
-            "%(cases)d cases, %(found)d differences, %(broken)d damaged files. `chengshu check --rebuild` mends
-            differences."
+            "%(cases)d cases, %(found)d differences, %(broken)d damaged files."
+            " `chengshu check --rebuild` mends the differences."
         )
     )
     typer.echo(words % {"cases": cases, "found": found, "broken": broken}, err=True)

@@ -55,10 +55,10 @@ def moves_of(known: Catalog, role: str) -> list[Move]:
     return [move for move in known.moves.values() if role in move.roles]
 
 
-def to_act(known: Catalog, role: str) -> tuple[str, ...]:
-    """Codes of the open states out of which a role brings cases forward: its work."""
+def to_act(known: Catalog, role: str) -> tuple[int, ...]:
+    """Ids of the open states out of which a role brings cases forward: its work."""
     forward = (move for move in moves_of(known, role) if brings_forward(known, move))
-    return tuple(sorted({known.states[move.from_state_id].code for move in forward}))
+    return tuple(sorted({move.from_state_id for move in forward}))
 
 
 def brings_forward(known: Catalog, move: Move) -> bool:

@@ -1,4 +1,4 @@
-"""Files as evidence: pictures are decoded and written anew, so that nothing but the picture is stored; PDFs are kept as they are."""
+"""Files as evidence: pictures are decoded and written anew, so that only the picture is stored; PDFs are kept as they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from chengshu.core.ids import new_id
 LARGEST = 10 * 2**20  # bytes, as sent
 MOST_PIXELS = 50_000_000
 LONGEST_SIDE = 2560
+FIRST_YEAR = 1990  # EXIF is younger; a camera whose clock was never set says 0001 or 1970
 PICTURES = ("JPEG", "PNG", "WEBP")
 Image.init()  # registers every format, which opening by name does not
 
@@ -106,12 +107,13 @@ def _decoding(content: bytes, name: str) -> Iterator[Image.Image]:
                 raise Invalid(f"The picture has {image.width} × {image.height} pixels.", where=name, remedy=REMEDY)
             image.load()
             yield image
+    except Image.DecompressionBombError as error:
+        raise Invalid(f"The picture has more than {MOST_PIXELS} pixels.", where=name, remedy=REMEDY) from error
     except (
         UnidentifiedImageError,
         OSError,
         ValueError,
         SyntaxError,
-        Image.DecompressionBombError,
         MemoryError,
     ) as error:
         raise Invalid("The file is no picture that can be read.", where=name, remedy=REMEDY) from error
@@ -121,9 +123,10 @@ def _taken_at(exif: Image.Exif, zone: ZoneInfo) -> datetime | None:
     details = exif.get_ifd(ExifTags.IFD.Exif)
     text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     try:
-        return datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S").replace(tzinfo=zone)
+        taken = datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S").replace(tzinfo=zone)
     except ValueError:
         return None
+    return taken if taken.year >= FIRST_YEAR and taken <= datetime.now(UTC) + timedelta(days=1) else None
 
 
 def _point(exif: Image.Exif) -> tuple[float, float] | None:

@@ -51,6 +51,7 @@ class ClockLife:
     given: datetime | None = None
     due_at: datetime | None = None
     paused_at: datetime | None = None
+    wakes_at: datetime | None = None  # when a suspension ends by itself
     stopped_seq: int | None = None
     stopped_at: datetime | None = None
     account: int | None = None
@@ -160,13 +161,15 @@ def _run_clocks(life: Life, made: Made, phase: str) -> None:
             continue
         if phase in ENDED or clock.stage in move.clocks_stop or "all" in move.clocks_stop:
             clock.stopped_seq, clock.stopped_at, clock.account = life.seq, made.at, made.account
+            clock.wakes_at = None
             continue
         if move.clocks_pause:
             clock.paused_at = clock.paused_at or made.at
+            clock.wakes_at = moment(made.facts["until"]) if made.facts.get("until") else None
         elif move.clocks_resume:
             if clock.paused_at is not None:
                 clock.changes.append(("pause", clock.paused_at, max(made.at, clock.paused_at)))
-            clock.paused_at = None
+            clock.paused_at = clock.wakes_at = None
         elif "extend" in move.does and made.facts.get("until"):
             clock.changes.append(("until", moment(made.facts["until"])))
         if made.unit is not None and "create_task" in move.does:
@@ -242,13 +245,10 @@ def settle(clocks: Iterable[ClockLife], calendar: WorkingCalendar) -> None:
     """Work out the due times of many clocks at once."""
     every = list(clocks)
     ruled = [clock for clock in every if clock.given is None]
-    dues = (
-        calendar.due_many([clock.started_at for clock in ruled], [_limit(clock.limit) for clock in ruled])
-        if ruled
-        else []
-    )
-    for clock, due in zip(ruled, dues, strict=True):
-        clock.due_at = from_micros(int(due.astype("int64")))
+    limits = [_limit(clock.limit) for clock in ruled]
+    dues = calendar.due_many([clock.started_at for clock in ruled], limits)
+    for clock, due in zip(ruled, dues.astype("int64").tolist(), strict=True):
+        clock.due_at = from_micros(due)
     for clock in every:
         clock.due_at = clock.due_at or clock.given
         if clock.changes:

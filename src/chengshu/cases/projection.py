@@ -178,8 +178,8 @@ def _compare_clocks(rules: Rules, stored: Stored) -> Iterator[Difference]:
         for column, value in _clock_row(clock).items():
             if getattr(own, column) != value:
                 yield _differs(case, f"{column.removesuffix('_id')} of {name}", getattr(own, column), value)
-        if own.next_at is not None and (clock.stopped_at or clock.paused_at):
-            yield _differs(case, f"next_at of {name}", own.next_at, None)
+        if own.next_at not in (None, clock.wakes_at) and (clock.stopped_at or clock.paused_at):
+            yield _differs(case, f"next_at of {name}", own.next_at, clock.wakes_at)
 
 
 def _compare_tasks(stored: Stored) -> Iterator[Difference]:
@@ -220,12 +220,12 @@ def _mend_clocks(rules: Rules, stored: Stored) -> None:
         own = stored.clocks.get(key)
         if own is not None:
             Clock.objects.filter(pk=own.pk).update(
-                **row, **({} if running and own.next_at else {"next_at": warn if running else None})
+                **row, **({} if running and own.next_at else {"next_at": warn if running else clock.wakes_at})
             )
         elif clock.stopped_at is None:
             Clock.objects.create(
                 case=stored.case, stage=clock.stage, limit=clock.limit, started_seq=clock.started_seq,
-                started_at=clock.started_at, warn_at=warn, next_at=warn if running else None, **row,
+                started_at=clock.started_at, warn_at=warn, next_at=warn if running else clock.wakes_at, **row,
             )  # fmt: skip
 
 

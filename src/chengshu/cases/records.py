@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from chengshu.core.errors import ChengshuError, Conflict, Invalid, NotAllowed, NotFound
 
 
@@ -102,9 +105,23 @@ class Verdict:
         """Raise the error that this verdict means; nothing for a good one."""
         if not self.ok:
             error = _ERRORS.get(self.verdict, Invalid)
-            raise error(explain or self.verdict, where=self.number or str(self.case))
+            where = self.number or str(self.case)
+            raise error(
+                explain or self.verdict, where=where, remedy=_(_REMEDIES.get(self.verdict, _REMEDIES["illegal"]))
+            )
 
 
+_REMEDIES = {
+    "missing": gettext_noop("Check the number, or switch to another of your posts."),
+    "conflict": gettext_noop("Read the case again, then decide."),
+    "illegal": gettext_noop("Look at the moves that the case's story offers."),
+    "clash": gettext_noop("Go on in the other case."),
+    "forbidden": gettext_noop("Leave it to one of them, or switch to another of your posts."),
+    "lead": gettext_noop("Ask the lead unit."),
+    "separation": gettext_noop("Ask a colleague."),
+    "returns": gettext_noop("Handle it, or ask the dispatcher for an assisting unit."),
+    "needs": gettext_noop("Add what is missing and send it again."),
+}
 _ERRORS: dict[str, type[ChengshuError]] = {
     "missing": NotFound,
     "conflict": Conflict,

@@ -39,7 +39,9 @@ def report(
     known = catalog(city)
     times = moments(at, len(reports))
     rows = [_row(known, i, new, time, actor) for i, (new, time) in enumerate(zip(reports, times, strict=True))]
-    return [verdict for wave in waves(rows, _keys) for verdict in again(partial(_open, known, wave), single=_keyless(wave))]
+    return [
+        verdict for wave in waves(rows, _keys) for verdict in again(partial(_open, known, wave), single=_keyless(wave))
+    ]
 
 
 def _keys(row: dict[str, Any]) -> list[Hashable]:
@@ -116,7 +118,9 @@ def _row(known: Catalog, i: int, new: NewReport, at: datetime, actor: Principal)
         "reopen_after": at - known.reopen_window(at) if new.scene else None,
         "payload": new.payload,
         "contact": new.contact,
-        "facts": opening_facts(type.pk if type else None, severity, unit, division, given=new.due_given, due=new.due_at),
+        "facts": opening_facts(
+            type.pk if type else None, severity, unit, division, given=new.due_given, due=new.due_at
+        ),
         "terms": index_terms(new.title, new.description, new.place_text, type.name if type else ""),
         "clocks": [start.row() for start in _clocks(known, kind, type, new, at)],
         "evidence": new.evidence,

@@ -84,7 +84,8 @@ COLUMNS: Mapping[str, str] = {
     "cases_casetext": "case_id, terms",
     "cases_report": "id, case_id, origin, origin_key, received_at, occurred_at, verdict, account_id, payload",
     "cases_step": (
-        "case_id, seq, prev, move_id, from_state_id, to_state_id, at, recorded_at, account_id, post_id, role, unit_id, note, facts"
+        "case_id, seq, prev, move_id, from_state_id, to_state_id, at, recorded_at, account_id, post_id, role,"
+        " unit_id, note, facts"
     ),
     "cases_clock": (
         'case_id, stage, "limit", unit_id, started_seq, started_at, due_at, warn_at, paused_at, stopped_seq, stopped_at,'
@@ -187,7 +188,7 @@ class Scribe:
         for clock in life.clocks:
             due, stopped = clock.due(), clock.stopped_at
             warn = warn_time(clock.started_at, due, self.share)
-            waits = NULL if stopped or clock.paused_at else str(warn)
+            waits = _or(clock.wakes_at) if stopped or clock.paused_at else str(warn)
             yield (
                 f"{case}\t{clock.stage}\t{clock.limit}\t{_or(clock.unit)}\t{clock.started_seq}\t{clock.started_at}\t{due}"
                 f"\t{warn}\t{_or(clock.paused_at)}\t{_or(clock.stopped_seq)}\t{_or(stopped)}\t{_or(clock.account)}\t{waits}\n"

@@ -7,8 +7,8 @@ import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -26,6 +26,7 @@ from chengshu.places.models import Division
 
 Order = Literal["due", "new", "old"]
 LARGEST = 200
+FEW = 100  # matches of words that are sorted here
 _NUMBER = re.compile(r"[A-Z0-9]+-[0-9]{8}-[0-9]{6,}")
 _FIELDS = [field.attname for field in Case._meta.concrete_fields]
 _READ = f"SELECT {', '.join(_FIELDS)} FROM cases_case WHERE id = %s"  # noqa: S608 - names of our own columns
@@ -39,6 +40,7 @@ class Filters:
     Args:
         q: words, a number, or both Chinese and Latin words of title, description and place.
         open: only open (True) or only ended (False) cases.
+        state, states: codes of states of any kind; ids of states (of one kind each).
         overdue: only cases of which a running clock is overdue at `now`.
         due_before: only cases with a running clock due before this time.
     """
@@ -48,8 +50,10 @@ class Filters:
     type: str = ""
     major: str = ""
     state: tuple[str, ...] = ()
+    states: tuple[int, ...] | None = None
     unit: str = ""
     division: int | None = None
+    unplaced: bool = False
     source: str = ""
     scene: str = ""
     severity_max: int | None = None
@@ -58,6 +62,7 @@ class Filters:
     suspended: bool | None = None
     escalated: bool = False
     unassigned: bool = False
+    untyped: bool = False
     due_before: datetime | None = None
     opened_from: datetime | None = None
     opened_to: datetime | None = None
@@ -97,6 +102,10 @@ def matching(principal: Principal, filters: Filters, now: datetime) -> QuerySet[
             found = found.filter(**{lookup: value})
     if filters.state:
         found = found.filter(state__code__in=filters.state)
+    if filters.states is not None:
+        found = found.filter(state__in=filters.states)
+    if filters.unplaced:
+        found = found.filter(places__len=1)
     if filters.division is not None:
         found = found.filter(places__contains=[filters.division])
     if filters.open is not None:
@@ -105,6 +114,8 @@ def matching(principal: Principal, filters: Filters, now: datetime) -> QuerySet[
         found = found.filter(suspended=filters.suspended, closed_at=None)
     if filters.escalated:
         found = found.filter(escalation__gt=0, closed_at=None)
+    if filters.untyped:
+        found = found.filter(type=None)
     if filters.unassigned:
         found = found.filter(unit=None, closed_at=None)
     if filters.overdue:
@@ -145,10 +156,27 @@ def page(
     found = matching(principal, filters, now)
     if cursor:
         found = found.filter(_AFTER[order](_decode(cursor)))
-    rows = list(found.order_by(*_ORDERS[order])[: size + 1])
+    rows = _first(found, order, size + 1, words=bool(filters.q.strip()))
     more = len(rows) > size
     cases = _related(catalog(principal.city), rows[:size])
     return Page(cases=cases, next=_encode(rows[size - 1]) if more else None)
+
+
+def _first(found: QuerySet[Case], order: Order, count: int, *, words: bool) -> list[Case]:
+    """The first cases in order. Words may match a hundred thousand cases: these are never sorted as a whole.
+
+    Few matches are sorted here. Of many, those with a due time are all open and come in the order of an index; the
+    others follow by id.
+    """
+    if not words:
+        return list(found.order_by(*_ORDERS[order])[:count])
+    if len(few := list(found[: FEW + 1])) <= FEW:
+        return sorted(few, key=_KEYS[order], reverse=order == "new")[:count]
+    if order != "due":
+        return list(found.order_by(*_ORDERS[order])[:count])
+    running = list(found.filter(closed_at=None, due_at__isnull=False).order_by("due_at", "pk")[:count])
+    rest = found.filter(due_at=None).order_by("pk")[: count - len(running)] if len(running) < count else ()
+    return [*running, *rest]
 
 
 def read(known: Catalog, id: UUID) -> Case:
@@ -165,8 +193,13 @@ def _related(known: Catalog, cases: list[Case]) -> list[Case]:
     What the catalog does not hold yet is read when it is asked for.
     """
     for case in cases:
-        for name, table in (("kind", known.kinds), ("state", known.states), ("type", known.types), ("unit", known.departments)):
-            if (row := table.get(getattr(case, f"{name}_id"))) is not None:  # type: ignore[attr-defined]
+        for name, table in (
+            ("kind", known.kinds),
+            ("state", known.states),
+            ("type", known.types),
+            ("unit", known.departments),
+        ):
+            if (row := table.get(getattr(case, f"{name}_id"))) is not None:
                 setattr(case, name, row)
         if (place := known.divisions.get(case.division_id)) is not None:
             values = (case.division_id, known.city.pk, place.code, place.name, place.name_en, place.level)
@@ -174,6 +207,12 @@ def _related(known: Catalog, cases: list[Case]) -> list[Case]:
     return cases
 
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_KEYS: dict[Order, Callable[[Case], Any]] = {
+    "due": lambda case: (case.due_at or _NEVER, case.pk),
+    "new": lambda case: case.pk,
+    "old": lambda case: case.pk,
+}
 _ORDERS = {"due": (F("due_at").asc(nulls_last=True), "pk"), "new": ("-pk",), "old": ("pk",)}
 
 

@@ -6,7 +6,7 @@ import threading
 from datetime import UTC, datetime
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from chengshu.cases import due, outbox
 
@@ -24,7 +24,7 @@ def run(stop: threading.Event) -> None:
         try:
             busy = once()
             pause = PAUSE
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             busy, pause = False, min(pause * 2, LONGEST_PAUSE)
             connection.close()
             log.warning("database away", action="worker.database_away", error=str(error), again_in=pause)

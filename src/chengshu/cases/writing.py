@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -59,7 +60,12 @@ def call(function: Literal["cases_open", "cases_move"], rows: Sequence[dict[str,
         i: Verdict(verdict=verdict, detail=detail or "", case=case, number=number, seq=seq, version=version)
         for i, verdict, detail, case, number, seq, version in database.rows(_CALLS[function], [_encode(rows).decode()])
     }
-    return [found[row["i"]] for row in rows]
+    return [_discreet(found[row["i"]]) for row in rows]
+
+
+def _discreet(verdict: Verdict) -> Verdict:
+    """Who may not see a case does not learn from the refusal that there is one."""
+    return replace(verdict, number=None, seq=None, version=None) if verdict.verdict == "missing" else verdict
 
 
 def check_text(name: str, value: object, where: str) -> None:

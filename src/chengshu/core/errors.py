@@ -23,6 +23,12 @@ class ChengshuError(Exception):
         return f"{place}{self.what}" + (f" {self.remedy}" if self.remedy else "")
 
 
+class NotSignedIn(ChengshuError):
+    """Nobody is known to call: no token, or one that does not work any more."""
+
+    status = 401
+
+
 class NotAllowed(ChengshuError):
     """The post in use may not do this."""
 
@@ -45,6 +51,7 @@ class Invalid(ChengshuError):
     """The input cannot be used as it is."""
 
     status = 422
+    exit_code = 2
 
 
 class CannotStart(ChengshuError):
@@ -67,8 +74,6 @@ class Mistake:
 
 class Mistakes(Invalid):
     """All mistakes found in one reading, so that they can be mended at once."""
-
-    exit_code = 2
 
     def __init__(self, mistakes: list[Mistake]) -> None:
         self.mistakes = mistakes

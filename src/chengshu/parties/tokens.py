@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from chengshu import database
-from chengshu.core.errors import NotAllowed
+from chengshu.core.errors import NotAllowed, NotSignedIn
 from chengshu.parties.models import Post, Token
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import Role
@@ -50,12 +50,13 @@ def principal_of_token(word: str) -> Principal:
     """The principal that a token acts as.
 
     Raises:
-        NotAllowed: there is no such token, it was revoked, it expired, or its post is not held today.
+        NotSignedIn: there is no such token, it was revoked, or it expired.
+        NotAllowed: the account is closed, or the post is not held today.
     """
     now = datetime.now(UTC)
     found = database.rows(_BEARER, [digest(word), now])
     if not found:
-        raise NotAllowed(
+        raise NotSignedIn(
             "The token is unknown, revoked or expired.",
             where="Authorization",
             remedy="Make a new one on the account page.",
