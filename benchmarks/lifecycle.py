@@ -13,7 +13,7 @@ from benchmarks.city import City
 from benchmarks.load import Client, Tally, gather
 from benchmarks.results import Result, milliseconds
 
-CLIENTS = 4
+CLIENTS = 5
 WARM_UP = 5.0  # seconds, unmeasured: connections are made and plans kept
 SECONDS = 30.0
 CALLS = ("create", "assign", "resolve", "search")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from chengshu.api import auth
 from chengshu.cases import catalog
 from chengshu.packs.apply import load_city
 from chengshu.parties.access import principal_of
@@ -28,9 +29,11 @@ def _fresh(tmp_path_factory: pytest.TempPathFactory, settings: object) -> Iterat
     settings.FILES_ROOT = tmp_path_factory.mktemp("files")  # type: ignore[attr-defined]
     catalog.forget()
     locate.forget()
+    auth.forget()
     yield
     catalog.forget()
     locate.forget()
+    auth.forget()
 
 
 @pytest.fixture

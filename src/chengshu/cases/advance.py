@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from chengshu import database
 from chengshu.cases import dispatch
 from chengshu.cases.catalog import Catalog, catalog
@@ -53,7 +55,7 @@ def advance(
     """
     known = catalog(actor.city)
     rows = list(enumerate(zip(requests, moments(at, len(requests)), strict=True)))
-    for _, (request, time) in rows:
+    for _i, (request, time) in rows:
         _check(request, actor)
         _check_codes(known, request, time)
     return [
@@ -65,13 +67,13 @@ def advance(
 
 def _single(known: Catalog, wave: Sequence[tuple[int, tuple[MoveRequest, datetime]]]) -> bool:
     """Whether none of the moves can be followed by another, which would be a second statement."""
-    return not any(request.move in known.bounces for _, (request, _) in wave)
+    return not any(request.move in known.bounces for _i, (request, _at) in wave)
 
 
 def _advance(
     known: Catalog, wave: Sequence[tuple[int, tuple[MoveRequest, datetime]]], actor: Principal
 ) -> list[Verdict]:
-    standing = _read([request.case for _, (request, _) in wave])
+    standing = _read([request.case for _i, (request, _at) in wave])
     moves = {i: _move(known, request, standing) for i, (request, _) in wave}
     running = _running([request.case for i, (request, _) in wave if _reads_clocks(moves[i])])
     rows = [
@@ -81,7 +83,7 @@ def _advance(
     verdicts = call("cases_move", rows)
     bounced = [
         (verdict.case, time)
-        for verdict, (i, (_, time)) in zip(verdicts, wave, strict=True)
+        for verdict, (i, (_request, time)) in zip(verdicts, wave, strict=True)
         if verdict.ok and (move := moves[i]) and "count_return" in move.does
     ]
     return verdicts if not bounced else _with_last_resort(known, verdicts, bounced)
@@ -260,16 +262,25 @@ def _check(request: MoveRequest, actor: Principal) -> None:
     corrected = [name for name in CORRECTIONS if getattr(request, name) is not None]
     if corrected and actor.role not in CORRECTS:
         raise NotAllowed(
-            f"This post does not correct {', '.join(corrected)}.", where=where, remedy="Say in a note what is wrong."
+            _("This post does not correct %(fields)s.") % {"fields": ", ".join(corrected)},
+            where=where,
+            remedy="Say in a note what is wrong.",
         )
     if len(request.note) > LONGEST_NOTE:
         raise Invalid(
-            f"The note has {len(request.note)} characters, {LONGEST_NOTE} at most.", where=where, remedy="Shorten it."
+            _("The note has %(count)d characters, %(most)d at most.")
+            % {"count": len(request.note), "most": LONGEST_NOTE},
+            where=where,
+            remedy="Shorten it.",
         )
     check_text("note", request.note, where)
     check_text("place_text", request.place_text, where)
     if len(request.place_text or "") > LONGEST_PLACE:
-        raise Invalid(f"place_text has more than {LONGEST_PLACE} characters.", where=where, remedy="Shorten it.")
+        raise Invalid(
+            _("The place has more than %(most)d characters.") % {"most": LONGEST_PLACE},
+            where=where,
+            remedy="Shorten it.",
+        )
     if (request.lon is None) != (request.lat is None):
         raise Invalid("lon and lat come together.", where=where, remedy="Give both or neither.")
     if request.until is not None:

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from chengshu.cases.evidence import path_of
 from chengshu.cases.models import Case, Clock, ClockEvent, Evidence, Outbox
+from chengshu.cases.outbox import FAILED
 from chengshu.cases.projection import Difference, Rules, differences, mend
 from chengshu.parties.models import Audit
 
@@ -39,6 +40,7 @@ class Waiting:
     outbox: int
     oldest: datetime | None
     unfired: int
+    failed: int
 
 
 def check_all(*, rebuild: bool = False) -> Iterator[Difference]:
@@ -89,8 +91,9 @@ def waiting(now: datetime) -> Waiting:
     """How far the worker is behind."""
     fired = ClockEvent.objects.filter(clock=OuterRef("pk"), event__startswith="due@")
     late = Clock.objects.filter(stopped_at=None, paused_at=None, due_at__lt=now - GRACE).exclude(Exists(fired))
-    oldest = Outbox.objects.aggregate(oldest=Min("at"))["oldest"]
-    return Waiting(outbox=Outbox.objects.count(), oldest=oldest, unfired=late.count())
+    oldest = Outbox.objects.exclude(topic=FAILED).aggregate(oldest=Min("at"))["oldest"]
+    failed = Outbox.objects.filter(topic=FAILED).count()
+    return Waiting(outbox=Outbox.objects.count() - failed, oldest=oldest, unfired=late.count(), failed=failed)
 
 
 def damaged() -> Iterator[Difference]:
@@ -119,8 +122,8 @@ def main(
     broken = _print(damaged())
     behind = waiting(datetime.now(UTC))
     typer.echo(
-        _("Waiting for the worker: %(outbox)d messages, %(unfired)d clocks past due.")
-        % {"outbox": behind.outbox, "unfired": behind.unfired}
+        _("Waiting for the worker: %(outbox)d messages, %(unfired)d clocks past due; %(failed)d set aside.")
+        % {"outbox": behind.outbox, "unfired": behind.unfired, "failed": behind.failed}
     )
     cases = Case.objects.count()
     if not found and not broken:

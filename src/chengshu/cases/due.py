@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from django.db import transaction
 from chengshu.cases.advance import advance
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.models import Case, Clock, ClockEvent, Outbox
+from chengshu.cases.outbox import FAILED
 from chengshu.cases.records import MoveRequest
+from chengshu.cases.spoiled import work_off
 from chengshu.core.limits import Limit
 from chengshu.parties.principal import system
 
@@ -48,9 +51,21 @@ def fire(now: datetime) -> int:
             .select_related("case__kind")
             .order_by("next_at")[:BATCH]
         )
-        for clock in clocks:
-            _fire_one(catalog(clock.case.kind.city_id), clock, now)
+        if clocks:
+            work_off(clocks, partial(_fire, now), _set_aside)
         return len(clocks)
+
+
+def _fire(now: datetime, clocks: Sequence[Clock]) -> None:
+    for clock in clocks:
+        _fire_one(catalog(clock.case.kind.city_id), clock, now)
+
+
+def _set_aside(clock: Clock, error: str) -> None:
+    """The clock is not looked at again; a row of the outbox tells of it."""
+    Clock.objects.filter(pk=clock.pk).update(next_at=None)
+    facts = {"topic": "clock", "clock": clock.pk, "error": error}
+    Outbox.objects.create(topic=FAILED, case=clock.case_id, facts=facts, at=clock.due_at)
 
 
 def _fire_one(known: Catalog, clock: Clock, now: datetime) -> None:

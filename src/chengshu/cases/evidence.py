@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from chengshu.cases.models import Evidence
@@ -77,7 +78,7 @@ def examine(content: bytes, name: str, zone: ZoneInfo) -> Stored:
     if not content:
         raise Invalid("The file is empty.", where=name, remedy=REMEDY)
     if len(content) > LARGEST:
-        raise Invalid(f"The file has {len(content) / 2**20:.1f} MB.", where=name, remedy=REMEDY)
+        raise Invalid(_("The file has %(size).1f MB.") % {"size": len(content) / 2**20}, where=name, remedy=REMEDY)
     if content.startswith(b"%PDF-"):
         return Stored(content=content, media_type="application/pdf")
     return _picture(content, name, zone)
@@ -104,11 +105,18 @@ def _decoding(content: bytes, name: str) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(content), formats=PICTURES) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise Invalid(f"The picture has {image.width} × {image.height} pixels.", where=name, remedy=REMEDY)
+                raise Invalid(
+                    _("The picture has %(width)d × %(height)d pixels.")
+                    % {"width": image.width, "height": image.height},
+                    where=name,
+                    remedy=REMEDY,
+                )
             image.load()
             yield image
     except Image.DecompressionBombError as error:
-        raise Invalid(f"The picture has more than {MOST_PIXELS} pixels.", where=name, remedy=REMEDY) from error
+        raise Invalid(
+            _("The picture has more than %(most)d pixels.") % {"most": MOST_PIXELS}, where=name, remedy=REMEDY
+        ) from error
     except (
         UnidentifiedImageError,
         OSError,

@@ -15,11 +15,13 @@ from chengshu.cases.advance import advance
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.models import Case, Outbox
 from chengshu.cases.records import MoveRequest
+from chengshu.cases.spoiled import work_off
 from chengshu.parties.models import Notice, Post
 from chengshu.parties.principal import system
 from chengshu.parties.roles import Role
 
 BATCH = 200
+FAILED = "failed"  # topic of rows that could not be worked off; `chengshu check` tells of them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,11 +38,16 @@ class Message:
 def drain() -> int:
     """Work off one batch of the outbox; how many rows. Notices and the removal of the rows commit together."""
     with transaction.atomic():
-        rows = list(Outbox.objects.select_for_update(skip_locked=True).order_by("pk")[:BATCH])
+        waiting = Outbox.objects.exclude(topic=FAILED).select_for_update(skip_locked=True)
+        rows = list(waiting.order_by("pk")[:BATCH])
         if rows:
-            _handle(rows)
-            Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
+            work_off(rows, _handle, _set_aside)
         return len(rows)
+
+
+def _set_aside(row: Outbox, error: str) -> None:
+    facts = {**row.facts, "topic": row.topic, "error": error}
+    Outbox.objects.filter(pk=row.pk).update(topic=FAILED, facts=facts)
 
 
 def _handle(rows: Sequence[Outbox]) -> None:
@@ -51,6 +58,7 @@ def _handle(rows: Sequence[Outbox]) -> None:
             for message in _messages(catalog(case.kind.city_id), case, row):
                 notices.append(_notice(row, message))
     Notice.objects.bulk_create(notices, ignore_conflicts=True)
+    Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
     _track({case.pk: case for row in rows if (case := cases.get(row.case)) and row.topic != "clock"}.values())
 
 

@@ -168,7 +168,10 @@ def _check(new: NewReport, at: datetime) -> None:
         text = getattr(new, name) or ""
         if len(text) > longest:
             raise Invalid(
-                f"{name} has {len(text)} characters, {longest} at most.", where=new.origin_key, remedy="Shorten it."
+                _("%(field)s has %(count)d characters, %(most)d at most.")
+                % {"field": name, "count": len(text), "most": longest},
+                where=new.origin_key,
+                remedy="Shorten it.",
             )
         check_text(name, text, new.origin_key)
     check_text("source", new.source, new.origin_key)
@@ -199,5 +202,7 @@ def _check_place_and_time(new: NewReport, at: datetime) -> None:
             check_time(name, time, new.origin_key)
     if new.occurred_at > at + FUTURE:
         raise Invalid(
-            f"occurred_at {new.occurred_at} lies in the future.", where=new.origin_key, remedy="Correct the time."
+            _("occurred_at %(time)s lies in the future.") % {"time": new.occurred_at},
+            where=new.origin_key,
+            remedy="Correct the time.",
         )

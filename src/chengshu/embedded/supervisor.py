@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -69,10 +70,19 @@ def run_city(city: City) -> int:
     _make_terminable()
     with database(city.home) as (url, server):
         os.environ.update(CHENGSHU_DATABASE_URL=url, CHENGSHU_HOME=str(city.home.folder))
+        _gather_metrics(city.home)
         city.prepare(url)
         with _stop_requests() as stop:
             _Watch(city, server, stop).run()
     return 0
+
+
+def _gather_metrics(home: Home) -> None:
+    """Let the programs that are started add their metrics up in one folder, empty at each start."""
+    folder = home.folder / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 @contextmanager

@@ -47,6 +47,7 @@ HEADERS = {
     "Permissions-Policy": "geolocation=(self), camera=(self), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+SLOW = 0.5  # seconds
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,80}")
 
 
@@ -84,7 +85,10 @@ def _measure(request: HttpRequest, response: HttpResponse, seconds: float) -> No
         request.method if request.method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} else "other"
     )
     metrics.count(str(method), route, response.status_code, seconds)
-    log.info("http", method=method, route=route, status=response.status_code, ms=round(1000 * seconds, 1))
+    # Every request is counted; only what went wrong or took long is worth a line of its own.
+    worth = response.status_code >= 500 or seconds > SLOW
+    say = log.warning if worth else log.debug
+    say("http", method=method, route=route, status=response.status_code, ms=round(1000 * seconds, 1))
 
 
 def content_security(get_response: Answer) -> Answer:
