@@ -277,7 +277,7 @@ def _check(request: MoveRequest, actor: Principal) -> None:
     check_text("place_text", request.place_text, where)
     if len(request.place_text or "") > LONGEST_PLACE:
         raise Invalid(
-            _("The place has more than %(most)d characters.") % {"most": LONGEST_PLACE},
+            _("place_text has more than %(most)d characters.") % {"most": LONGEST_PLACE},
             where=where,
             remedy="Shorten it.",
         )

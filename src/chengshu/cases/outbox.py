@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from chengshu.cases.advance import advance
 from chengshu.cases.catalog import Catalog, catalog
-from chengshu.cases.models import Case, Outbox
+from chengshu.cases.models import Case, Outbox, Task
 from chengshu.cases.records import MoveRequest
 from chengshu.cases.spoiled import work_off
 from chengshu.parties.models import Notice, Post
@@ -51,15 +51,31 @@ def _set_aside(row: Outbox, error: str) -> None:
 
 
 def _handle(rows: Sequence[Outbox]) -> None:
-    cases = Case.objects.select_related("kind", "type", "state").in_bulk({row.case for row in rows})
+    cases = Case.objects.select_related("kind").in_bulk({row.case for row in rows})
+    handlers = _handlers(cases.values())
     notices = []
     for row in rows:
         if case := cases.get(row.case):
-            for message in _messages(catalog(case.kind.city_id), case, row):
+            for message in _messages(catalog(case.kind.city_id), case, row, handlers.get(case.pk, set())):
                 notices.append(_notice(row, message))
     Notice.objects.bulk_create(notices, ignore_conflicts=True)
     Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
     _track({case.pk: case for row in rows if (case := cases.get(row.case)) and row.topic != "clock"}.values())
+
+
+def _handlers(cases: Collection[Case]) -> dict[UUID, set[int]]:
+    """For each open case those who handle for the units that have an open task in it, asked for a whole batch at once."""
+    units: dict[UUID, set[int]] = {}
+    tasks = Task.objects.filter(state="open", case__in=[case.pk for case in cases if case.closed_at is None])
+    for case, unit in tasks.values_list("case_id", "unit_id"):
+        units.setdefault(case, set()).add(unit)
+    wanted = {unit for own in units.values() for unit in own}
+    people: dict[int, set[int]] = {}
+    for city in {case.kind.city_id for case in cases} if wanted else ():
+        posts = _valid(catalog(city)).filter(role=Role.HANDLER, department__in=wanted, department__city=city)
+        for post in posts:
+            people.setdefault(post.department_id or 0, set()).add(post.account_id)
+    return {case: {who for unit in own for who in people.get(unit, ())} for case, own in units.items()}
 
 
 def _notice(row: Outbox, message: Message) -> Notice:
@@ -69,19 +85,19 @@ def _notice(row: Outbox, message: Message) -> Notice:
     )  # fmt: skip
 
 
-def _messages(known: Catalog, case: Case, row: Outbox) -> Iterable[Message]:
-    kind, accounts = _addressees(known, case, row)
+def _messages(known: Catalog, case: Case, row: Outbox, handlers: set[int]) -> Iterable[Message]:
+    kind, accounts = _addressees(known, case, row, handlers)
     params = {"number": case.number, "title": case.title, **row.facts}
     return [Message(account=a, kind=kind, case=case.pk, params=params, at=row.at) for a in sorted(accounts)]
 
 
-def _addressees(known: Catalog, case: Case, row: Outbox) -> tuple[str, set[int]]:
+def _addressees(known: Catalog, case: Case, row: Outbox, handlers: set[int]) -> tuple[str, set[int]]:
     """The kind of the notice and the accounts it goes to."""
     match row.topic:
         case "clock" if row.facts["event"].startswith("escalate"):
             return "escalated", _by_roles(known, case, row.facts["notify"], row.facts["at"])
         case "clock":
-            return row.facts["event"], _of_unit(known, case) | _one(case.tracker_id)
+            return row.facts["event"], handlers | _one(case.tracker_id)
         case "step" if row.facts["move"] in {
             "dispatch",
             "assign",
@@ -91,7 +107,7 @@ def _addressees(known: Catalog, case: Case, row: Outbox) -> tuple[str, set[int]]
             "urge",
             "supervise",
         }:
-            return row.facts["move"], _of_unit(known, case) | _one(case.tracker_id)
+            return row.facts["move"], handlers | _one(case.tracker_id)
         case "step" if row.facts["move"] == "track":
             return "track", _one(case.tracker_id)
         case "step" if row.facts.get("ended"):
@@ -102,16 +118,6 @@ def _addressees(known: Catalog, case: Case, row: Outbox) -> tuple[str, set[int]]
 
 def _one(account: int | None) -> set[int]:
     return {account} if account else set()
-
-
-def _of_unit(known: Catalog, case: Case) -> set[int]:
-    """Those who handle for the units that have an open task in the case."""
-    units = set(case.tasks.filter(state="open").values_list("unit_id", flat=True))
-    return (
-        set(_valid(known).filter(role=Role.HANDLER, department__in=units).values_list("account_id", flat=True))
-        if units
-        else set()
-    )
 
 
 def _by_roles(known: Catalog, case: Case, roles: Sequence[str], at: str) -> set[int]:
@@ -138,8 +144,9 @@ def _valid(known: Catalog) -> QuerySet[Post]:
 def _track(cases: Iterable[Case]) -> None:
     """Give urgent open cases without a tracker a named person, by the city's rule."""
     for case in cases:
-        if case.type and case.type.urgent and case.tracker_id is None and case.closed_at is None:
-            known = catalog(case.kind.city_id)
+        known = catalog(case.kind.city_id)
+        type = known.types.get(case.type_id or 0)
+        if type and type.urgent and case.tracker_id is None and case.closed_at is None:
             role = known.parts["escalation"].get("urgent_tracker")
             people = sorted(_by_roles(known, case, [role], "district")) if role else []
             if people:

@@ -27,7 +27,13 @@ CREATE TYPE cases_request AS (
 
 CREATE TYPE cases_work AS (
     i int, verdict text, detail text, case_id uuid, number text, seq int, version int,
-    move_id bigint, from_state bigint, to_state bigint, phase text, does text[], stops text[], pauses boolean, resumes boolean
+    move_id bigint, from_state bigint, to_state bigint, phase text, does text[], stops text[], pauses boolean, resumes boolean,
+    r cases_request  -- carried along: joined again by number, a batch would cost its square
+);
+
+CREATE TYPE cases_opened AS (
+    i int, verdict text, case_id uuid, number text, seq int, version int,
+    move_id bigint, from_state bigint, to_state bigint, r cases_opening
 );
 
 CREATE SEQUENCE cases_number;
@@ -114,7 +120,7 @@ BEGIN
     RETURN (
     SELECT array_agg(ROW(r.i, split_part(v.verdict, ':', 1), split_part(v.verdict, ':', 2), r.case_id, c.number,
                          c.seq + 1, c.version + 1, m.id, m.from_state_id, m.to_state_id, s.phase, m.does, m.clocks_stop,
-                         m.clocks_pause, m.clocks_resume)::cases_work)
+                         m.clocks_pause, m.clocks_resume, r)::cases_work)
     FROM unnest(requests) r
     LEFT JOIN cases_case c ON c.id = r.case_id
     LEFT JOIN cases_move m ON m.kind_id = c.kind_id AND m.code = r.move AND m.from_state_id = c.state_id AND m.active
@@ -182,7 +188,7 @@ BEGIN
                CASE WHEN 'create_task' = ANY (w.does) THEN r.unit_id END AS unit_id,
                (w.phase IN ('done', 'dead') OR 'all' = ANY (w.stops) OR o.stage = ANY (w.stops)) AS stop
         FROM unnest(work) w
-        JOIN unnest(requests) r ON r.i = w.i
+        CROSS JOIN LATERAL (SELECT (w.r).*) r
         JOIN cases_clock o ON o.case_id = w.case_id AND o.stopped_at IS NULL
         LEFT JOIN LATERAL jsonb_to_recordset(r.clocks) AS x (op text, stage text, due_at timestamptz, warn_at timestamptz)
                ON x.op = 'reset' AND x.stage = o.stage
@@ -194,7 +200,7 @@ BEGIN
     SELECT w.case_id, x.stage, x."limit", coalesce(r.unit_id, c.unit_id), w.seq, r.at, x.due_at, x.warn_at,
            coalesce(x.warn_at, x.due_at)
     FROM unnest(work) w
-    JOIN unnest(requests) r ON r.i = w.i
+    CROSS JOIN LATERAL (SELECT (w.r).*) r
     JOIN cases_case c ON c.id = w.case_id
     CROSS JOIN LATERAL jsonb_to_recordset(r.clocks) AS x (op text, stage text, "limit" text, due_at timestamptz, warn_at timestamptz)
     WHERE w.verdict = 'ok' AND x.op = 'start' AND w.phase = 'open'
@@ -206,7 +212,7 @@ BEGIN
             WHEN 'count_return' = ANY (w.does) AND t.lead THEN 'returned'
             ELSE 'cancelled' END,
         ended_seq = w.seq, ended_at = r.at
-    FROM unnest(work) w JOIN unnest(requests) r ON r.i = w.i
+    FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r
     WHERE w.verdict = 'ok' AND t.case_id = w.case_id AND t.state = 'open' AND (
         ('task_done' = ANY (w.does) AND t.unit_id = r.department_id AND NOT t.lead)
         OR (('finish_tasks' = ANY (w.does) OR 'create_task' = ANY (w.does)) AND t.lead)
@@ -214,7 +220,7 @@ BEGIN
 
     INSERT INTO cases_task (case_id, unit_id, lead, state, note, opened_seq, opened_at)
     SELECT w.case_id, coalesce(r.unit_id, c.unit_id), NOT 'split' = ANY (w.does), 'open', coalesce(r.note, ''), w.seq, r.at
-    FROM unnest(work) w JOIN unnest(requests) r ON r.i = w.i JOIN cases_case c ON c.id = w.case_id
+    FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r JOIN cases_case c ON c.id = w.case_id
     WHERE w.verdict = 'ok' AND w.does && '{create_task,split}' AND coalesce(r.unit_id, c.unit_id) IS NOT NULL
     ON CONFLICT DO NOTHING;
 
@@ -239,7 +245,7 @@ BEGIN
         rating = coalesce((r.facts ->> 'rating')::smallint, c.rating),
         due_at = (SELECT min(k.due_at) FROM cases_clock k
                   WHERE k.case_id = c.id AND k.stopped_at IS NULL AND k.paused_at IS NULL)
-    FROM unnest(work) w JOIN unnest(requests) r ON r.i = w.i
+    FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r
     WHERE w.verdict = 'ok' AND c.id = w.case_id;
 
     WITH steps AS (
@@ -247,17 +253,17 @@ BEGIN
                                 account_id, post_id, role, unit_id, note, facts)
         SELECT w.case_id, w.seq, w.seq - 1, w.move_id, w.from_state, w.to_state, r.at, clock_timestamp(),
                r.account_id, r.post_id, r.role, r.unit_id, coalesce(r.note, ''), coalesce(r.facts, '{}')
-        FROM unnest(work) w JOIN unnest(requests) r ON r.i = w.i WHERE w.verdict = 'ok'
+        FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict = 'ok'
     ), proof AS (
         UPDATE cases_evidence e SET case_id = w.case_id, seq = w.seq
-        FROM unnest(work) w JOIN unnest(requests) r ON r.i = w.i
+        FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r
         WHERE w.verdict = 'ok' AND e.id = ANY (r.evidence) AND e.seq IS NULL
           AND (e.case_id IS NULL OR e.case_id = w.case_id) AND e.account_id IS NOT DISTINCT FROM r.account_id
     )
     INSERT INTO cases_outbox (topic, "case", facts, at)
     SELECT 'step', w.case_id,
            jsonb_build_object('seq', w.seq, 'move', r.move, 'ended', w.phase IN ('done', 'dead') AND f.phase = 'open'), r.at
-    FROM unnest(work) w JOIN unnest(requests) r ON r.i = w.i JOIN cases_state f ON f.id = w.from_state WHERE w.verdict = 'ok';
+    FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r JOIN cases_state f ON f.id = w.from_state WHERE w.verdict = 'ok';
 
     RETURN QUERY SELECT w.i, w.verdict, w.detail, w.case_id, w.number,
                         CASE w.verdict WHEN 'ok' THEN w.seq ELSE w.seq - 1 END,
@@ -274,20 +280,20 @@ CREATE FUNCTION cases_open(batch jsonb) RETURNS SETOF cases_verdict LANGUAGE plp
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     reports cases_opening[];
-    work cases_work[];
+    work cases_opened[];
 BEGIN
     SELECT array_agg(r) INTO reports FROM jsonb_populate_recordset(NULL::cases_opening, batch) r;
     PERFORM FROM cases_case c JOIN unnest(reports) r ON c.scene = r.scene AND c.key = r.key
     WHERE c.closed_at IS NULL ORDER BY c.id FOR UPDATE OF c;
 
-    SELECT array_agg(ROW(r.i, v.verdict, NULL,
+    SELECT array_agg(ROW(r.i, v.verdict,
                          CASE WHEN v.verdict = 'opened' THEN r.case_id ELSE coalesce(k.case_id, o.id, g.id, l.id) END,
                          CASE WHEN v.verdict = 'opened' THEN r.number_prefix || '-' || cases_serial(nextval('cases_number'))
                               ELSE coalesce(kc.number, o.number, g.number, l.number) END,
                          CASE WHEN v.verdict = 'opened' THEN 1 ELSE coalesce(kc.seq, o.seq, g.seq, l.seq) END,
                          CASE WHEN v.verdict = 'opened' THEN 1
                               ELSE coalesce(kc.version, o.version + 1, g.version + 1, l.version + 1) END,
-                         m.id, m.from_state_id, m.to_state_id, 'open', NULL, NULL, NULL, NULL)::cases_work)
+                         m.id, m.from_state_id, m.to_state_id, r)::cases_opened)
     INTO work
     FROM unnest(reports) r
     LEFT JOIN cases_report k ON k.origin = r.origin AND k.origin_key = r.origin_key
@@ -316,7 +322,7 @@ BEGIN
            r.place_text, r.lon, r.lat, r.cell, r.division_id, r.places, r.unit_id, r.reporter_id, r.at, r.at,
            (SELECT min(x.due_at) FROM jsonb_to_recordset(r.clocks) AS x (due_at timestamptz)),
            false, 0, 0, 0, 0, 0
-    FROM unnest(work) w JOIN unnest(reports) r ON r.i = w.i WHERE w.verdict = 'opened';
+    FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict = 'opened';
 
     UPDATE cases_case c SET version = c.version + 1
     FROM unnest(work) w WHERE c.id = w.case_id AND w.verdict IN ('joined', 'stale', 'reopens');
@@ -325,39 +331,39 @@ BEGIN
         INSERT INTO cases_report (id, case_id, origin, origin_key, received_at, occurred_at, verdict, account_id, payload)
         SELECT r.report_id, w.case_id, r.origin, r.origin_key, r.at, r.occurred_at,
                CASE w.verdict WHEN 'reopens' THEN 'reopened' ELSE w.verdict END, r.reporter_id, coalesce(r.payload, '{}')
-        FROM unnest(work) w JOIN unnest(reports) r ON r.i = w.i WHERE w.verdict <> 'known'
+        FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict <> 'known'
     ), contacts AS (
         INSERT INTO cases_contact (report_id, name, phone, secret)
         SELECT r.report_id, coalesce(r.contact ->> 'name', ''), coalesce(r.contact ->> 'phone', ''), coalesce(r.contact ->> 'secret', '')
-        FROM unnest(work) w JOIN unnest(reports) r ON r.i = w.i WHERE w.verdict <> 'known' AND r.contact IS NOT NULL
+        FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict <> 'known' AND r.contact IS NOT NULL
     ), words AS (
         INSERT INTO cases_casetext (case_id, terms)
         SELECT r.case_id, array_to_tsvector(r.terms)
-        FROM unnest(work) w JOIN unnest(reports) r ON r.i = w.i WHERE w.verdict = 'opened'
+        FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict = 'opened'
     ), steps AS (
         INSERT INTO cases_step (case_id, seq, prev, move_id, from_state_id, to_state_id, at, recorded_at,
                                 account_id, post_id, role, unit_id, note, facts)
         SELECT r.case_id, 1, NULL, w.move_id, w.from_state, w.to_state, r.at, clock_timestamp(),
                r.account_id, r.post_id, r.role, r.unit_id, '', coalesce(r.facts, '{}')
-        FROM unnest(work) w JOIN unnest(reports) r ON r.i = w.i WHERE w.verdict = 'opened'
+        FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict = 'opened'
     ), clocks AS (
         INSERT INTO cases_clock (case_id, stage, "limit", unit_id, started_seq, started_at, due_at, warn_at, next_at)
         SELECT r.case_id, x.stage, x."limit", r.unit_id, 1, coalesce(x.started_at, r.at), x.due_at, x.warn_at, coalesce(x.warn_at, x.due_at)
-        FROM unnest(work) w JOIN unnest(reports) r ON r.i = w.i
+        FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r
         CROSS JOIN LATERAL jsonb_to_recordset(r.clocks)
             AS x (stage text, "limit" text, started_at timestamptz, due_at timestamptz, warn_at timestamptz)
         WHERE w.verdict = 'opened'
     ), proof AS (
         UPDATE cases_evidence e SET case_id = w.case_id, seq = w.seq
-        FROM unnest(work) w JOIN unnest(reports) r ON r.i = w.i
+        FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r
         WHERE w.verdict <> 'known' AND e.id = ANY (r.evidence) AND e.case_id IS NULL
           AND e.account_id IS NOT DISTINCT FROM r.account_id
     )
     INSERT INTO cases_outbox (topic, "case", facts, at)
     SELECT 'report', w.case_id, jsonb_build_object('report', r.report_id, 'verdict', w.verdict), r.at
-    FROM unnest(work) w JOIN unnest(reports) r ON r.i = w.i WHERE w.verdict <> 'known';
+    FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict <> 'known';
 
-    RETURN QUERY SELECT w.i, w.verdict, w.detail, w.case_id, w.number, w.seq, w.version FROM unnest(work) w;
+    RETURN QUERY SELECT w.i, w.verdict, NULL::text, w.case_id, w.number, w.seq, w.version FROM unnest(work) w;
 END
 $$;
 
