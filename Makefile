@@ -8,6 +8,9 @@ UV := $(BIN)/uv
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export UV_PYTHON := $(CURDIR)/$(BIN)/python
 export UV_PYTHON_DOWNLOADS := never
+# Indexes behind a certificate of one's own network are trusted as the system trusts them.
+export UV_SYSTEM_CERTS := 1
+export NODE_USE_SYSTEM_CA := 1
 CODE := $(wildcard src tests tools benchmarks)
 
 .DEFAULT_GOAL := help
