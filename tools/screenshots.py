@@ -40,12 +40,14 @@ class Shot:
 SHOTS = (
     Shot(name="home", path="/"),
     Shot(name="report", path="/report", size=(390, 844)),
-    Shot(name="desk", path="/desk", account="dispatcher"),
-    Shot(name="case", path="/desk", account="dispatcher", follow="table a[href^='/cases/']"),
+    Shot(name="desk-hangzhou", path="/desk?view=open", account="shift"),
+    Shot(name="case-hangzhou", path="/desk?view=open", account="shift", follow="a[href^='/cases/']"),
     Shot(name="field", path="/field", account="metro", size=(390, 844)),
-    Shot(name="cockpit", path="/cockpit", account="shift", size=(1600, 900)),
-    Shot(name="scores", path="/scores", account="supervisor"),
     Shot(name="rules", path="/rules", account="shift"),
+    Shot(name="desk", path="/desk", account="bos-dispatcher"),
+    Shot(name="case", path="/desk", account="bos-dispatcher", follow="a[href^='/cases/']"),
+    Shot(name="overview", path="/cockpit", account="bos-shift"),
+    Shot(name="scores", path="/scores", account="bos-supervisor"),
 )
 
 

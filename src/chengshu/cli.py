@@ -33,7 +33,7 @@ log = logs.get_logger(__name__)
 
 TAGS = {"zh_Hans": "zh-hans", "en": "en"}  # Django's names of the languages of the environment
 DEFAULT_PACKS = "hangzhou boston"
-DEFAULT_REPLAYS = "crowd --speed 240;boston --speed 60"
+DEFAULT_REPLAYS = "crowd --speed 600;boston --speed 60"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

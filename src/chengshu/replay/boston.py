@@ -23,6 +23,7 @@ from chengshu.parties.principal import system
 from chengshu.places.models import City
 from chengshu.replay.feed import WINDOW, Event, Feed, Progress, Words, play, resume
 from chengshu.replay.judge import Ruled, Standard, as_of, clocks, compare, late, predicted
+from chengshu.replay.learning import foretold
 from chengshu.replay.register import Layout, Register, Request, read_register
 
 ORIGIN = "boston311"
@@ -55,7 +56,21 @@ class Source:
         )
 
     def feed(self, origin: str, *, given: bool = True, shift: timedelta = timedelta()) -> Feed:
-        return Feed(requests=self.register.requests, words=self.words, origin=origin, given=given, shift=shift)
+        requests, words = self.register.requests, self.words
+        return Feed(
+            requests=requests,
+            words=words,
+            origin=origin,
+            given=given,
+            shift=shift,
+            foretold={} if given else foretold(self.known.calendar, self.known.zone, requests, self.unknown_types),
+        )
+
+    @property
+    def unknown_types(self) -> set[str]:
+        """The register's types that the pack does not know."""
+        types = {request.type for request in self.register.requests}
+        return {name for name in types if slug(name) not in self.known.type_codes}
 
 
 @dataclass(kw_only=True)
@@ -161,7 +176,7 @@ def _outcome(source: Source, clock: ClockOf, origin: str, progress: Progress, be
         as_of=standard.as_of.astimezone(source.known.zone).isoformat(),
         clock=clock,
         scorecard=departments(source, origin, ruled, standard),
-        own=predicted(register.requests, ruled, source.known.zone) if clock == "own" else {},
+        own=predicted(register.requests, ruled, source.known.zone, source.unknown_types) if clock == "own" else {},
         seconds=round(time.monotonic() - begun, 2),
     )
 

@@ -96,6 +96,7 @@ class Feed:
     Args:
         origin: under which the cases are known; every request enters once per origin.
         given: whether the register's target times are the limits; otherwise the pack's own limits are.
+        foretold: due times by key where the pack has no limit (chengshu.replay.learning).
         shift: what is added to every time, for a live replay.
     """
 
@@ -104,6 +105,7 @@ class Feed:
     origin: str
     given: bool = True
     shift: timedelta = timedelta()
+    foretold: Mapping[str, datetime] = field(default_factory=dict)
 
     def events(self) -> list[Event]:
         """Everything that happens, in the order of time."""
@@ -118,7 +120,8 @@ class Feed:
 
     def report(self, request: Request) -> NewReport:
         """A request as a report; its original and true times stay in the payload."""
-        target = request.target + self.shift if request.target and self.given else None
+        due = request.target if self.given else self.foretold.get(request.key)
+        target = due + self.shift if due else None
         division = self.words.division(request.neighborhood) if request.neighborhood else None
         return NewReport(
             origin=self.origin, origin_key=request.key, title=(request.title or request.type)[:LONGEST_TITLE],

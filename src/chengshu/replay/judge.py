@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -94,19 +94,24 @@ def compare(requests: Sequence[Request], ruled: dict[str, Ruled], standard: Stan
     return agree, dict(causes.most_common())
 
 
-def predicted(requests: Sequence[Request], ruled: dict[str, Ruled], zone: ZoneInfo) -> dict[str, Any]:
+def predicted(
+    requests: Sequence[Request], ruled: dict[str, Ruled], zone: ZoneInfo, unknown: Container[str]
+) -> dict[str, Any]:
     """How our own due times compare with the register's targets: same minute, same local day, and by type what is
-    neither.
+    neither; and whence the limits came: from the pack, learnt from earlier targets of a type the pack does not know, or
+    there was none.
     """
     same_minute = same_day = 0
     off: Counter[str] = Counter()
+    limits: Counter[str] = Counter(pack=0, learnt=0, none=0)
     for request in requests:
         if request.target is None:
             continue
         own = ruled.get(request.key)
+        limits["none" if own is None else "learnt" if request.type in unknown else "pack"] += 1
         same_minute += own is not None and abs(own.due - request.target) < MINUTE
         if own is not None and own.due.astimezone(zone).date() == request.target.astimezone(zone).date():
             same_day += 1
         else:
             off[request.type] += 1
-    return {"same_minute": same_minute, "same_day": same_day, "off": dict(off.most_common())}
+    return {"same_minute": same_minute, "same_day": same_day, "off": dict(off.most_common()), "limits": dict(limits)}
