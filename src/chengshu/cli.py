@@ -33,7 +33,7 @@ log = logs.get_logger(__name__)
 
 TAGS = {"zh_Hans": "zh-hans", "en": "en"}  # Django's names of the languages of the environment
 DEFAULT_PACKS = "hangzhou boston"
-DEFAULT_REPLAYS = "crowd --speed 600;boston --speed 60"
+DEFAULT_REPLAYS = "crowd --speed 600;boston"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,6 +174,7 @@ def connected() -> Iterator[None]:
         os.environ.update(CHENGSHU_DATABASE_URL=url, CHENGSHU_HOME=str(home.folder))
         try:
             start_django()
+            _migrate()
             with importlib.import_module("django.utils.translation").override(TAGS[language()]):
                 yield
         finally:

@@ -10,7 +10,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
-from chengshu.api import cases, configuration
+from chengshu.api import cases, configuration, places
 from chengshu.api.auth import Bearer, Session
 from chengshu.api.problems import KIND, install
 
@@ -51,3 +51,4 @@ api = Api(
 install(api)
 api.add_router("", cases.router)
 api.add_router("", configuration.router)
+api.add_router("", places.router)

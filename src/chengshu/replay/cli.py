@@ -18,6 +18,8 @@ from rich.progress import Progress
 
 from chengshu.brain.cli import replay as replay_scene
 from chengshu.core.errors import Invalid
+from chengshu.packs.apply import load_city
+from chengshu.places.models import City
 from chengshu.replay.boston import Outcome, load, play_all, play_live
 
 SPEED = 3600.0  # an hour a second: four weeks of backlog pass in eleven minutes
@@ -48,6 +50,8 @@ def boston(
     limit_rows: Annotated[int | None, typer.Option(help=_("Read only so many rows."), min=1)] = None,
 ) -> None:
     """Play a register of requests."""
+    if not City.objects.filter(name=city).exists():
+        load_city(city, yes=True, echo=lambda line: typer.echo(line, err=True))
     source = load(city, file, most=limit_rows)
     if not everything:
         if clock is ClockChoice.OWN or as_json:
