@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from chengshu.cases.models import Outbox
+from chengshu.cases.outbox import FAILED
 from chengshu.web import metrics
 
 BEHIND = 120  # seconds that the oldest unworked outbox row may wait before the worker counts as away
@@ -54,7 +55,7 @@ def _schema() -> str:
 
 
 def _worker() -> str:
-    oldest = Outbox.objects.order_by("pk").values_list("at", flat=True).first()
+    oldest = Outbox.objects.exclude(topic=FAILED).order_by("pk").values_list("at", flat=True).first()
     waiting = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
     return "ok" if waiting < BEHIND else f"behind by {waiting:.0f} s"
 
