@@ -46,7 +46,7 @@ ALLOWED_HOSTS = os.environ.get("CHENGSHU_HOSTS", "localhost,127.0.0.1,[::1]").sp
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("CHENGSHU_ORIGINS", "").split(",") if o]
 TLS = _flag("CHENGSHU_TLS")
 # Of these addresses X-Forwarded-For is believed.
-TRUSTED_PROXIES = frozenset(p for p in os.environ.get("CHENGSHU_PROXIES", "").split(",") if p)
+TRUSTED_PROXIES = frozenset(p.strip() for p in os.environ.get("CHENGSHU_PROXIES", "").split(",") if p.strip())
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "chengshu.web.middleware.telemetry",
     "chengshu.api.problems.one_shape",
+    "chengshu.web.middleware.small_bodies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chengshu.web.middleware.content_security",
@@ -111,6 +112,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS
 SESSION_COOKIE_AGE = 12 * 3600
+# The proxy that ends TLS must set this header itself, whatever a browser sends.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS else None
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SECURE_HSTS_SECONDS = 31536000 if TLS else 0
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20

@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import io
 import random
+import struct
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 from chengshu.cases import detail, evidence
 from chengshu.core.errors import ChengshuError, Invalid, NotFound
@@ -140,6 +142,46 @@ def test_broken_bytes_are_refused_and_nothing_worse(format: str) -> None:
             del broken[chance.randrange(8, len(broken)) :]
         with contextlib.suppress(ChengshuError):
             examine(bytes(broken))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_broken_metadata_is_none_or_a_refusal() -> None:
+    """Only the EXIF is broken, so that the readers of EXIF meet every kind of nonsense."""
+    chance = random.Random(11)
+    whole = picture(size=(24, 24), format="JPEG", exif=exif(orientation=6))
+    first = whole.index(b"Exif")
+    last = first + int.from_bytes(whole[first - 2 : first], "big")
+    for _ in range(400):
+        broken = bytearray(whole)
+        for _ in range(chance.randint(1, 8)):
+            broken[chance.randrange(first, last - 2)] = chance.randrange(256)
+        with contextlib.suppress(Invalid):
+            assert examine(bytes(broken)).media_type == "image/jpeg"
+
+
+@pytest.mark.parametrize("error", [TypeError, AttributeError, struct.error, MemoryError])
+def test_what_the_reader_of_metadata_raises_leaves_the_picture(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = picture(format="JPEG", exif=exif())
+    monkeypatch.setattr(Image.Exif, "get_ifd", _raising(error))
+    monkeypatch.setattr(ImageOps, "exif_transpose", _raising(error))
+    kept = examine(sent)
+    assert (kept.width, kept.taken_at, kept.lon) == (40, None, None)
+
+
+@pytest.mark.parametrize("error", [TypeError, AttributeError, struct.error, MemoryError])
+def test_what_the_decoder_raises_is_a_refusal(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "open", _raising(error))
+    with pytest.raises(Invalid, match="no picture"):
+        examine(picture())
+
+
+def _raising(error: type[Exception]) -> Callable[..., None]:
+    def fail(*_args: object, **_more: object) -> None:
+        raise error
+
+    return fail
 
 
 @pytest.mark.django_db

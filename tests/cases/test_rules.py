@@ -227,3 +227,20 @@ def test_a_saved_table_decides_at_once_and_the_old_one_can_come_back(cast: Cast)
     assert back.value == old.value
     assert City.objects.get(pk=cast.city.pk).version >= cast.city.version + 2
     assert datetime.now(UTC) - back.at < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "odd", ["\x00", "\ud800", float("nan"), float("inf"), START], ids=["NUL", "surrogate", "NaN", "inf", "date"]
+)
+@pytest.mark.parametrize("field", ["because", "comment"])
+def test_what_cannot_be_kept_is_refused(cast: Cast, odd: object, field: str) -> None:
+    [first] = rules.history(cast.city.pk)
+    with pytest.raises(Invalid):
+        rules.save(cast("administrator"), [{**ALL, field: odd}], why="想改一改", seen=first.version)
+    with pytest.raises(Invalid):
+        rules.check(catalog(cast.city.pk), [{**ALL, "when": {"source": [odd]}}, ALL])
+
+
+def test_a_reason_with_nul_is_refused(cast: Cast) -> None:
+    with pytest.raises(Invalid, match="NUL"):
+        rules.save(cast("administrator"), [ALL], why="想改\x00一改", seen=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -204,3 +207,20 @@ def test_a_unit_keeps_sight_of_what_it_finished_and_not_of_what_it_returned(cast
     story.move("handler", "return", note="不归我们")
     assert visible(helper).filter(pk=story.id).exists()
     assert not visible(cast("handler")).filter(pk=story.id).exists()
+
+
+@pytest.mark.parametrize(
+    ("due", "good"),
+    [
+        ("2026-03-02T08:00:00+20:00", True),
+        ("2026-03-02T08:00:00-23:59", True),
+        ("2026-03-02T08:00:00", False),
+        ("0001-01-01T00:00:00+20:00", False),
+        ("9999-12-31T23:59:59-20:00", False),
+    ],
+)
+def test_a_forged_time_in_a_cursor_is_read_or_refused(cast: Cast, due: str, good: bool) -> None:
+    raw = json.dumps([due, str(UUID(int=1))]).encode()
+    cursor = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    with nullcontext() if good else pytest.raises(Invalid, match="cursor"):
+        page(cast("operator"), Filters(), now=NOW, cursor=cursor)

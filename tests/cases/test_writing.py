@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from chengshu.cases.advance import advance
 from chengshu.cases.models import Case, Move, Report, State, Step
 from chengshu.cases.records import MoveRequest, NewReport
 from chengshu.cases.report import report
-from chengshu.cases.writing import CHUNK, waves
+from chengshu.cases.writing import CHUNK, check_time, waves
 from chengshu.core.errors import Invalid
 from chengshu.parties.models import Access, Audit
 from tests.cases.people import PHOTO_TYPE, START, STREET, UNIT, Cast, Story
@@ -228,3 +228,10 @@ def test_times_of_a_replay_are_kept(cast: Cast) -> None:
     advance([MoveRequest(case=s.id, move="accept") for s in stories], actor=cast("operator"), at=times)
     assert [s.row.moved_at for s in stories] == times
     assert Report.objects.filter(case=stories[0].id).get().received_at == START
+
+
+@pytest.mark.parametrize("hours", [16, -16, 20])
+def test_an_offset_that_the_database_does_not_read_is_refused(hours: int) -> None:
+    with pytest.raises(Invalid, match="offset"):
+        check_time("until", datetime(2026, 3, 2, tzinfo=timezone(timedelta(hours=hours))), "x")
+    check_time("until", datetime(2026, 3, 2, tzinfo=timezone(timedelta(hours=14))), "x")

@@ -36,6 +36,9 @@ def test_a_code_means_what_it_meant_on_the_day(town: Town) -> None:
     assert division_by_code(town.id, "T2", BEFORE).name == "Middle"
     assert division_by_code(town.id, "T2", AFTER).name == "New Middle"
     assert division_by_code(town.id, "T2@2000-01-01", AFTER).name == "Middle"
+    for day in ("y", "2000-13-01", "2000-01-01@", "\x00"):
+        with pytest.raises(NotFound):
+            division_by_code(town.id, f"T2@{day}", AFTER)
     with pytest.raises(NotFound, match="No division T3 stood on 2026-01-01"):
         division_by_code(town.id, "T3", AFTER)
 

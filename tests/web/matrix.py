@@ -52,9 +52,9 @@ BODIES: dict[str, Any] = {
     "PUT /api/rules": {"rules": [RULE], "why": "试行新规则", "seen": 1},
 }
 FORMS: dict[str, dict[str, str]] = {
-    "POST /cases/<str:number>/contact": {"purpose": "回访反映人"},
-    "POST /cases/<str:number>/move": {"move": "note", "note": "看过了"},
-    "POST /follow/<str:number>": {"move": "urge"},
+    "POST /cases/<number:number>/contact": {"purpose": "回访反映人"},
+    "POST /cases/<number:number>/move": {"move": "note", "note": "看过了"},
+    "POST /follow/<number:number>": {"move": "urge"},
 }
 
 
@@ -76,7 +76,7 @@ def rows() -> list[Row]:
     found: set[Row] = set()
     for route, view in _routes(get_resolver().url_patterns, ""):
         for method in _methods(view):
-            cases = ("near", "far") if re.search(r"\{ref\}|<str:number>", route) else ("",)
+            cases = ("near", "far") if re.search(r"\{ref\}|<number:number>", route) else ("",)
             found |= {Row(method=method, route=route, where=where) for where in cases}
     return sorted(found, key=lambda row: (row.route, row.method, row.where))
 
@@ -114,7 +114,7 @@ class World:
     def path(self, row: Row) -> str:
         case = self.far if row.where == "far" else self.near
         unknown = "00000000-0000-0000-0000-000000000000"
-        path = row.route.replace("{ref}", case.number).replace("<str:number>", case.number)
+        path = row.route.replace("{ref}", case.number).replace("<number:number>", case.number)
         return path.replace("{id}", unknown).replace("<uuid:id>", unknown)
 
 

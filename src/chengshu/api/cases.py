@@ -10,25 +10,26 @@ from uuid import UUID
 import msgspec
 from django.http import FileResponse, HttpRequest, HttpResponse
 from ninja import File, Path, Query, Router, Schema, UploadedFile
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chengshu.api import schemas as s
 from chengshu.api.auth import principal_of
 from chengshu.api.idempotency import once
 from chengshu.api.problems import Problem
-from chengshu.cases import detail, evidence, search, suggest
+from chengshu.cases import detail, evidence, following, search, suggest
 from chengshu.cases.advance import advance
 from chengshu.cases.catalog import Catalog, catalog
-from chengshu.cases.models import Case
+from chengshu.cases.models import Case, Step
 from chengshu.cases.records import MoveRequest, NewReport, Verdict
 from chengshu.cases.report import report
-from chengshu.core.errors import Invalid, NotAllowed
+from chengshu.core.errors import Invalid, NotAllowed, NotFound
 from chengshu.core.ids import new_id
+from chengshu.parties import throttle
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import STAFF, Role
 
 router = Router(tags=["cases"])
-REFUSALS = dict.fromkeys((400, 401, 403, 404, 409, 412, 413, 415, 422), Problem)
+REFUSALS = dict.fromkeys((400, 401, 403, 404, 409, 412, 413, 415, 422, 429), Problem)
 MAY_REPORT = frozenset(Role) - {Role.SYSTEM, Role.ADMINISTRATOR, Role.STEWARD}
 Ref = Annotated[str, Path(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9-]+$", description="a case's number or id")]
 
@@ -50,15 +51,16 @@ def _ref(ref: str) -> str | UUID:
 
 def _new(principal: Principal, body: s.ReportIn, now: datetime) -> NewReport:
     contact = {"name": body.contact_name, "phone": body.contact_phone}
+    citizen = principal.role is Role.CITIZEN  # does not set how grave it is, nor through which door it came
     return NewReport(
-        origin=f"api:{principal.username}",
+        origin=f"api:{principal.account}",
         origin_key=body.key or new_id().hex,
         kind=body.kind,
         type=body.type,
         title=body.title,
         description=body.description,
-        severity=body.severity,
-        source=body.source,
+        severity=None if citizen else body.severity,
+        source="citizen" if citizen else body.source,
         occurred_at=body.occurred_at or now,
         place_text=body.place_text,
         lon=body.lon,
@@ -73,6 +75,9 @@ def _new(principal: Principal, body: s.ReportIn, now: datetime) -> NewReport:
 def _take(principal: Principal, bodies: Sequence[s.ReportIn]) -> list[Verdict]:
     if principal.role not in MAY_REPORT:
         raise NotAllowed("This post does not report.", where=principal.role, remedy="Switch to another post.")
+    if principal.role is Role.CITIZEN:
+        for _body in bodies:
+            throttle.hit(throttle.REPORT, "account", principal.account)
     now = datetime.now(UTC)
     return report([_new(principal, body, now) for body in bodies], city=principal.city, actor=principal, at=now)
 
@@ -117,8 +122,8 @@ class FiltersIn(Schema):
     source: str = Field("", max_length=40)
     open: bool | None = None
     overdue: bool = False
-    opened_from: AwareDatetime | None = None
-    opened_to: AwareDatetime | None = None
+    opened_from: s.Moment | None = None
+    opened_to: s.Moment | None = None
     order: s.Order = "due"
     cursor: str | None = Field(None, max_length=200)
     size: int = Field(50, ge=1, le=200)
@@ -146,9 +151,17 @@ def get_case(request: HttpRequest, ref: Ref) -> HttpResponse:
 
 @router.get("/cases/{ref}/story", response={200: s.StoryOut, **REFUSALS}, summary="Read a case's whole story")
 def get_story(request: HttpRequest, ref: Ref) -> HttpResponse:
-    """Steps, clocks, tasks, evidence, and which moves this post may make."""
-    found = detail.detail(principal_of(request), _ref(ref))
+    """Steps, clocks, tasks, evidence, and which moves this post may make: with its notes and names for officials only."""
+    principal = principal_of(request)
+    if principal.role not in STAFF:
+        raise NotAllowed("The story is for officials.", where=ref, remedy="A reporter follows the case on its page.")
+    found = detail.detail(principal, _ref(ref))
     return _json(_story(found), headers={"ETag": _etag(found.case.version)})
+
+
+def _by(step: Step) -> str | None:
+    """The official who made a step; a reporter's name is a contact, and is asked for as such."""
+    return step.account.name if step.account and step.role != Role.CITIZEN else None
 
 
 def _story(found: detail.CaseDetail) -> dict[str, Any]:
@@ -162,7 +175,7 @@ def _story(found: detail.CaseDetail) -> dict[str, Any]:
         "steps": [
             {"seq": p.seq, "move": s.named(p.move.code, p.move.label, p.move.label_en),
              "state": s.named(p.to_state.code, p.to_state.label, p.to_state.label_en), "at": p.at,
-             "by": p.account.name if p.account else None, "role": p.role, "unit": p.unit.name if p.unit else None,
+             "by": _by(p), "role": p.role, "unit": p.unit.name if p.unit else None,
              "note": p.note, "facts": p.facts}
             for p in found.steps
         ],
@@ -209,18 +222,18 @@ def move_case(request: HttpRequest, ref: Ref, body: s.MoveIn) -> HttpResponse:
     def work() -> HttpResponse:
         [verdict] = advance([_request(case_id, body, _if_match(request))], actor=principal)
         if not verdict.ok:
-            verdict.raise_for_verdict(refusal(known, verdict, body.move))
+            verdict.raise_for_verdict(refusal(known, principal, verdict, body.move))
         return _json(s.case_out(search.read(known, case_id)), headers={"ETag": _etag(verdict.version)})
 
     return once(request, principal, work)
 
 
-def refusal(known: Catalog, verdict: Verdict, code: str) -> str:
-    """A refused move in words, with what happened meanwhile."""
+def refusal(known: Catalog, actor: Principal, verdict: Verdict, code: str) -> str:
+    """A refused move in words; to officials with what happened meanwhile, and by whom."""
     case = Case.objects.select_related("state").filter(pk=verdict.case).first()
     move = known.moves.get((case.kind_id, code, case.state_id)) if case else None
     words = detail.explain(verdict.verdict, verdict.detail, move)
-    if case is None or verdict.verdict not in {"conflict", "illegal"}:
+    if case is None or verdict.verdict not in {"conflict", "illegal"} or actor.role is Role.CITIZEN:
         return words
     last = case.steps.select_related("move", "account").order_by("-seq")[0]
     by = last.account.name if last.account else "system"
@@ -295,6 +308,8 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> HttpResponse:
     principal = principal_of(request)
     if principal.role not in MAY_REPORT:
         raise NotAllowed("This post brings no evidence.", where=principal.role, remedy="Switch to another post.")
+    if principal.role == Role.CITIZEN:
+        throttle.hit(throttle.EVIDENCE, principal.account)
     if (file.size or 0) > evidence.LARGEST:
         raise Invalid(f"The file has {(file.size or 0) / 2**20:.1f} MB.", where=file.name or "", remedy=evidence.REMEDY)
     zone = catalog(principal.city).city.timezone
@@ -310,7 +325,12 @@ def download(request: HttpRequest, id: UUID) -> FileResponse:
 
 def send_evidence(principal: Principal, id: UUID) -> FileResponse:
     row = detail.find_evidence(principal, id)
+    if principal.role is Role.CITIZEN and not following.sees_file(principal, row):
+        raise NotFound(
+            "There is no such file, or this post may not see it.", where=str(id), remedy="Open it from its case."
+        )
     response = FileResponse(evidence.path_of(row.digest).open("rb"), content_type=row.media_type)
-    response["Content-Disposition"] = "inline"
+    response["Content-Disposition"] = "attachment" if row.media_type == "application/pdf" else "inline"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["Cache-Control"] = "private, max-age=3600, immutable"
     return response

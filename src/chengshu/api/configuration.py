@@ -13,7 +13,7 @@ from chengshu.api.auth import principal_of
 from chengshu.api.cases import REFUSALS, _json
 from chengshu.cases import rules
 from chengshu.cases.catalog import catalog
-from chengshu.core.errors import NotAllowed
+from chengshu.core.errors import NotAllowed, NotFound
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import STAFF
 
@@ -87,7 +87,9 @@ def types(request: HttpRequest) -> list[dict[str, Any]]:
 def get_rules(request: HttpRequest) -> dict[str, Any]:
     """The table in force, its version and why it was changed last."""
     principal = _staff(request)
-    part = next(part for part in rules.history(principal.city) if part.active)
+    part = next((part for part in rules.history(principal.city) if part.active), None)
+    if part is None:
+        raise NotFound("No table of dispatch rules is in force.", where="rules", remedy="Put one into force.")
     return {"version": part.version, "by": part.by, "at": part.at, "why": part.why, "rules": part.value["rules"]}
 
 

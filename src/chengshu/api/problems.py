@@ -17,6 +17,7 @@ from pydantic import Field
 
 from chengshu.core.errors import ChengshuError, Mistakes
 from chengshu.logs import get_logger
+from chengshu.parties.throttle import TooMany
 
 log = get_logger(__name__)
 
@@ -28,6 +29,7 @@ REMEDIES = {
     403: "Sign in with a post that may do this; a page also sends its CSRF token.",
     404: "Look at /api/openapi.json for the addresses.",
     405: "Look at /api/openapi.json for the methods of this address.",
+    411: "Send Content-Length instead of Transfer-Encoding.",
     413: "Send less at once.",
     429: "Try again later.",
     500: "Try again; if it happens again, tell the operator the X-Request-ID of this answer.",
@@ -72,6 +74,8 @@ def install(api: NinjaAPI) -> None:
             else []
         )
         response = problem(error.status, error.what, where=error.where, remedy=error.remedy, errors=each)
+        if isinstance(error, TooMany):
+            response["Retry-After"] = str(error.seconds)
         if error.status == 401:
             response["WWW-Authenticate"] = "Bearer"
         return response

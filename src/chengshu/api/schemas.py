@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 
 from chengshu.cases.models import Case
 from chengshu.cases.records import Verdict
 
 Code = Field(max_length=100)
+
+
+def _utc(time: datetime) -> datetime:
+    """The same moment in UTC, for PostgreSQL does not read every offset that RFC 3339 allows."""
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("no calendar reaches this time") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 class In(Schema):
@@ -30,7 +41,7 @@ class ReportIn(In):
     type: str | None = Field(None, max_length=100)
     severity: int | None = Field(None, ge=1, le=4, description="1 urgent … 4 minor")
     source: str = Field("api", max_length=40, pattern="^[a-z0-9_-]+$")
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
     place_text: str = Field("", max_length=500)
     lon: float | None = Field(None, ge=-180, le=180)
     lat: float | None = Field(None, ge=-90, le=90)
@@ -52,7 +63,7 @@ class MoveIn(In):
         None, max_length=100, description="code of the department; the dispatch rules decide without it"
     )
     target: UUID | None = None
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     rating: int | None = Field(None, ge=1, le=5)
     tracker: int | None = Field(None, ge=1, le=2**62)
     type: str | None = Field(None, max_length=100)

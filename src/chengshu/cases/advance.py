@@ -273,6 +273,7 @@ def _check(request: MoveRequest, actor: Principal) -> None:
             where=where,
             remedy="Shorten it.",
         )
+    check_text("move", request.move, where)
     check_text("note", request.note, where)
     check_text("place_text", request.place_text, where)
     if len(request.place_text or "") > LONGEST_PLACE:

@@ -14,13 +14,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
 from chengshu.cases.models import Evidence
 from chengshu.core.errors import Invalid
 from chengshu.core.ids import new_id
 
+UNUSED = timedelta(days=1)  # for which a file waits for a report or a move to name it
 LARGEST = 10 * 2**20  # bytes, as sent
 MOST_PIXELS = 50_000_000
 LONGEST_SIDE = 2560
@@ -52,7 +54,12 @@ def store(content: bytes, *, name: str = "", account: int | None = None, zone: s
     """
     kept = examine(content, name, ZoneInfo(zone))
     digest = hashlib.sha256(kept.content).hexdigest()
-    _write(path_of(digest), kept.content)
+    with _alone(digest):
+        _write(path_of(digest), kept.content)
+        return _row(kept, digest, name, account)
+
+
+def _row(kept: Stored, digest: str, name: str, account: int | None) -> Evidence:
     return Evidence.objects.create(
         id=new_id(),
         digest=digest,
@@ -67,6 +74,26 @@ def store(content: bytes, *, name: str = "", account: int | None = None, zone: s
         account_id=account,
         at=datetime.now(UTC),
     )
+
+
+@contextmanager
+def _alone(digest: str) -> Iterator[None]:
+    """A transaction in which nobody else stores or drops the file, so that no row is left without its bytes."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [digest])
+        yield
+
+
+def drop_unused(now: datetime) -> int:
+    """Delete what belongs to no case a day after it came, and the files that no other row names; how many rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM cases_evidence WHERE case_id IS NULL AND at < %s RETURNING digest", [now - UNUSED])
+        digests = [digest for (digest,) in cursor]
+    for digest in set(digests):
+        with _alone(digest):
+            if not Evidence.objects.filter(digest=digest).exists():
+                path_of(digest).unlink(missing_ok=True)
+    return len(digests)
 
 
 def path_of(digest: str) -> Path:
@@ -86,9 +113,8 @@ def examine(content: bytes, name: str, zone: ZoneInfo) -> Stored:
 
 def _picture(content: bytes, name: str, zone: ZoneInfo) -> Stored:
     with _decoding(content, name) as image:
-        exif = image.getexif()
-        taken_at, point = _taken_at(exif, zone), _point(exif)
-        upright = ImageOps.exif_transpose(image)
+        taken_at, point = _when_and_where(image, zone)
+        upright = _upright(image)
         upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         out = io.BytesIO()
         upright.convert("RGB").save(out, "JPEG", quality=85)
@@ -113,18 +139,31 @@ def _decoding(content: bytes, name: str) -> Iterator[Image.Image]:
                 )
             image.load()
             yield image
+    except Invalid:
+        raise
     except Image.DecompressionBombError as error:
         raise Invalid(
             _("The picture has more than %(most)d pixels.") % {"most": MOST_PIXELS}, where=name, remedy=REMEDY
         ) from error
-    except (
-        UnidentifiedImageError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        MemoryError,
-    ) as error:
+    except Exception as error:
         raise Invalid("The file is no picture that can be read.", where=name, remedy=REMEDY) from error
+
+
+def _when_and_where(image: Image.Image, zone: ZoneInfo) -> tuple[datetime | None, tuple[float, float] | None]:
+    """Time and place from the EXIF; from EXIF that is broken, none, for the picture itself may well be whole."""
+    try:
+        exif = image.getexif()
+        return _taken_at(exif, zone), _point(exif)
+    except Exception:  # whatever hostile bytes do to the reader: struct.error, TypeError, AttributeError and others
+        return None, None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF says; as it is when that cannot be read."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # as above
+        return image
 
 
 def _taken_at(exif: Image.Exif, zone: ZoneInfo) -> datetime | None:

@@ -91,6 +91,13 @@ def public(principal: Principal, number: str | UUID) -> PublicCase:
     return PublicCase(case=whole.case, steps=whole.steps, lines=lines, acts=tuple(_own(whole.allowed)))
 
 
+def sees_file(principal: Principal, file: Evidence) -> bool:
+    """Whether a reporter may look at a file: they sent it themselves, or it stands in the public part of their case."""
+    if file.account_id is not None and file.account_id == principal.account:
+        return True
+    return file.case_id is not None and any(file in line.evidence for line in public(principal, file.case_id).lines)
+
+
 def _own(acts: Iterable[Act]) -> Iterable[Act]:
     return (act for act in acts if Role.CITIZEN.value in act.move.roles)
 

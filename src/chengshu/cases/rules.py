@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.db.models import F
 from chengshu.cases import dispatch
 from chengshu.cases.catalog import Catalog, catalog, forget
 from chengshu.cases.models import Case
+from chengshu.cases.writing import check_text
 from chengshu.core.errors import Conflict, Invalid, Mistake, Mistakes, NotAllowed
 from chengshu.parties.models import Audit
 from chengshu.parties.principal import Principal
@@ -42,7 +44,8 @@ class Simulation:
 
 
 def check(known: Catalog, rules: Sequence[Mapping[str, Any]]) -> None:
-    """Raise Mistakes with everything that is wrong in a table."""
+    """Raise Mistakes with everything that is wrong in a table, or Invalid when it cannot even be kept."""
+    _check_kept(rules)
     found: list[Mistake] = []
     seen: Counter[str] = Counter(str(rule.get("id")) for rule in rules)
     for place, rule in enumerate(rules, start=1):
@@ -54,6 +57,17 @@ def check(known: Catalog, rules: Sequence[Mapping[str, Any]]) -> None:
         found.append(Mistake(where="last rule", what="No fallback.", remedy="End with a rule whose `when` is empty."))
     if found:
         raise Mistakes(found)
+
+
+def _check_kept(rules: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse what PostgreSQL cannot keep as JSON: NUL characters, numbers that are none, values of other types."""
+    try:
+        kept = json.loads(json.dumps(list(rules), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid(
+            "The table holds what JSON cannot hold.", where="rules", remedy="Use texts, numbers, lists and mappings."
+        ) from error
+    check_text("The table", kept, "rules")
 
 
 def _wrong(known: Catalog, rule: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -173,6 +187,7 @@ def save(principal: Principal, rules: Sequence[Mapping[str, Any]], *, why: str, 
     known = _editing(principal)
     if len(why.strip()) < 4:
         raise Invalid("A change of rules needs a reason.", where="why", remedy="Say why in a few words.")
+    check_text("why", why, "why")
     check(known, rules)
     with transaction.atomic():
         City.objects.select_for_update().get(pk=principal.city)

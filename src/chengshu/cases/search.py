@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -216,6 +216,9 @@ _KEYS: dict[Order, Callable[[Case], Any]] = {
 _ORDERS = {"due": (F("due_at").asc(nulls_last=True), "pk"), "new": ("-pk",), "old": ("pk",)}
 
 
+_Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Mark:
     due: datetime | None
@@ -242,9 +245,10 @@ def _encode(case: Case) -> str:
 def _decode(cursor: str) -> _Mark:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        due, id = msgspec.json.decode(raw, type=tuple[datetime | None, UUID])
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        due, id = msgspec.json.decode(raw, type=tuple[_Aware | None, UUID])
+        # In UTC, for PostgreSQL does not read every offset that a forged cursor may hold.
+        return _Mark(due=due and due.astimezone(UTC), id=id)
+    except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise Invalid(
             "The cursor is not one of ours.", where="cursor", remedy="Use `next` of the page before."
         ) from error
-    return _Mark(due=due, id=id)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from chengshu.cases import due, outbox
+from chengshu.cases import due, evidence, outbox
 from chengshu.cases.models import Idempotency
 from chengshu.parties import throttle
 
@@ -56,6 +56,7 @@ def once(now: datetime | None = None) -> bool:
 
 
 def sweep() -> None:
-    """Drop what has served its time: attempts of ended windows, answers to old keys."""
+    """Drop what has served its time: attempts of ended windows, answers to old keys, files that no case came to use."""
     throttle.sweep()
+    evidence.drop_unused(datetime.now(UTC))
     Idempotency.objects.filter(at__lt=datetime.now(UTC) - KEPT).delete()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ from chengshu.core.errors import Invalid
 CHUNK = 250  # the work per row grows beyond a thousand, the overhead per row below a hundred (benchmarks/batches)
 TRIES = 5
 YEARS = range(1900, 9000)
+FARTHEST = timedelta(hours=16)  # PostgreSQL reads offsets below this only
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 Row = TypeVar("Row")
@@ -79,11 +80,13 @@ def check_text(name: str, value: object, where: str) -> None:
 
 
 def check_time(name: str, time: datetime, where: str) -> None:
-    """Refuse times without a zone, and those that no calendar reaches."""
-    if time.tzinfo is None:
+    """Refuse times without a zone, those that no calendar reaches, and offsets that PostgreSQL does not read."""
+    if (offset := time.utcoffset()) is None:
         raise Invalid(f"{name} has no zone.", where=where, remedy="Give it with its offset, such as 08:00+08:00.")
     if time.year not in YEARS:
         raise Invalid(f"{name} {time} is not of our age.", where=where, remedy="Use a year from 1900 to 8999.")
+    if abs(offset) >= FARTHEST:
+        raise Invalid(f"{name} {time} has an offset that no zone has.", where=where, remedy="Give it in UTC.")
 
 
 def again(work: Callable[[], Result], *, single: bool = False) -> Result:

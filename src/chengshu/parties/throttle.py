@@ -41,6 +41,8 @@ REPORT = Limit(name="report", count=30, seconds=3600)
 REGISTER = Limit(name="register", count=20, seconds=3600)
 FOLLOW_CASE = Limit(name="follow-case", count=20, seconds=3600)
 FOLLOW_ADDRESS = Limit(name="follow-address", count=60, seconds=900)
+FOLLOW_MOVE = Limit(name="follow-move", count=60, seconds=3600)
+EVIDENCE = Limit(name="evidence", count=60, seconds=3600)
 PASSWORD = Limit(name="password", count=10, seconds=3600)
 
 _HIT = """

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
 from chengshu import database
 from chengshu.core.errors import NotAllowed, NotSignedIn
-from chengshu.parties.models import Post, Token
+from chengshu.parties.models import Account, Post, Token
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import Role
 
+LIFE = timedelta(days=365)  # of a token made on the account page
 PREFIX = "cs_"  # tells scanners for leaked secrets what they found
 _PRINCIPAL = ("account", "username", "name", "language", "post", "city", "division", "department")
 _BEARER = """
@@ -68,6 +69,11 @@ def principal_of_token(word: str) -> Principal:
             "The post of this token is no longer held.", where="Authorization", remedy="Make one for another post."
         )
     return Principal(role=Role(role), **dict(zip(_PRINCIPAL, fields, strict=True)))
+
+
+def revoke_all(account: Account) -> int:
+    """End all tokens of an account; how many."""
+    return Token.objects.filter(post__account=account, revoked_at=None).update(revoked_at=datetime.now(UTC))
 
 
 def revoke(post_ids: list[int], token: int) -> bool:

@@ -46,11 +46,19 @@ def children(division_id: int, on: date) -> QuerySet[Division]:
     return Division.objects.filter(valid_on(on), parent=division_id).order_by("code")
 
 
+def _since(day: str) -> Q:
+    """The condition that a division stood from a day on, which is written 2026-01-31; none did from what is no day."""
+    try:
+        return Q(valid_from=date.fromisoformat(day))
+    except ValueError:
+        return Q(pk__in=[])
+
+
 def division_by_code(city_id: int, code: str, on: date) -> Division:
     """The division that `code` meant on a day, or `code@valid_from` whenever. Raises NotFound."""
     name, _at, day = code.partition("@")
     named = Division.objects.filter(city=city_id, code=name)
-    found = (named.filter(valid_from=day) if day else named.filter(valid_on(on))).first()
+    found = named.filter(_since(day) if day else valid_on(on)).first()
     if found is None:
         what = _("No division {code} stood on {day}.").format(code=name, day=day or on)
         raise NotFound(what, where=code, remedy=_("Use a code of the city's divisions; codes may change with reforms."))

@@ -217,7 +217,8 @@ def change_password(request: Request) -> HttpResponse:
     me.set_password(password)
     me.save(update_fields=["password"])
     update_session_auth_hash(request, me)
-    audit.record("password.changed", request.principal)
+    ended = tokens.revoke_all(me)  # whoever learnt the old password may have made some
+    audit.record("password.changed", request.principal, tokens=ended)
     messages.success(request, _("Your password was changed."))
     return HttpResponseRedirect(reverse("account"))
 
@@ -229,7 +230,7 @@ def make_token(request: Request) -> HttpResponse:
     if not name:
         return _account_page(request, Form(errors={"name": _("Say what the token is for.")}))
     post = next(p for p in posts_of(_me(request)) if p.pk == request.principal.post)
-    word = tokens.issue(post, name)
+    word = tokens.issue(post, name, datetime.now(UTC) + tokens.LIFE)
     audit.record("token.made", request.principal, name=name)
     return _account_page(request, Form(), fresh=word)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ OPEN: Mapping[str, bool | None] = {"ended": False, "ended_today": False, "all": 
 SOON = timedelta(days=1)
 NARROWED = ("q", "type", "major", "state", "unit", "division", "source", "scene", "ids")
 NONE = "-"  # as unit or type: the cases that have none
+VERSION = re.compile(r"[0-9]{1,9}")  # all that a version can be; the database's are of 32 bits
 SIZE = 50
 MOST = 200  # cases moved at once
 
@@ -178,11 +180,13 @@ def _request(request: Request, chosen: str, code: str) -> MoveRequest:
     """A chosen row is `id:version`, so that whoever moved it first is not overrun."""
     id, _colon, version = chosen.partition(":")
     try:
-        case, seen = UUID(id), int(version)
-    except ValueError as error:
-        raise Invalid(_("This list of cases cannot be read."), where="case", remedy=_("Open it again.")) from error
+        case, seen = UUID(id), VERSION.fullmatch(version)
+    except ValueError:
+        seen = None
+    if seen is None:
+        raise Invalid(_("This list of cases cannot be read."), where="case", remedy=_("Open it again."))
     return MoveRequest(
-        case=case, move=code, version=seen, note=text(request, "note"), unit=text(request, "unit", 100) or None
+        case=case, move=code, version=int(version), note=text(request, "note"), unit=text(request, "unit", 100) or None
     )
 
 

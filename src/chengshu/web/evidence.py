@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 
 from chengshu.cases import evidence as store
-from chengshu.cases.following import public
+from chengshu.cases.following import sees_file
 from chengshu.cases.models import Evidence
 from chengshu.cases.visibility import visible
 from chengshu.parties.roles import Role
@@ -24,6 +24,8 @@ def show(request: Request, number: str, id: UUID) -> HttpResponse:
     answer = FileResponse(store.path_of(found.digest).open("rb"), content_type=found.media_type)
     answer["Cache-Control"] = "private, max-age=86400, immutable"
     answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    if found.media_type == "application/pdf":  # no browser shows it in a sandbox
+        answer["Content-Disposition"] = "attachment"
     return _as_response(answer)
 
 
@@ -39,4 +41,4 @@ def _may(request: Request, found: Evidence) -> bool:
         return False
     if principal.role != Role.CITIZEN:
         return True
-    return any(found in line.evidence for line in public(principal, found.case_id).lines)
+    return sees_file(principal, found)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from chengshu.cases import search
+from chengshu.cases.catalog import catalog
 from chengshu.cases.detail import find
 from chengshu.cases.following import PublicCase, public, reporter_of
 from chengshu.cases.models import Case, State
@@ -22,7 +23,7 @@ from chengshu.parties.roles import STAFF, Role
 from chengshu.web import visitor
 from chengshu.web.forms import Form
 from chengshu.web.moves import Failed, made, make
-from chengshu.web.pages import Request, known, page, respond, text
+from chengshu.web.pages import Request, page, respond, text
 
 CITIZEN = frozenset({Role.CITIZEN})
 
@@ -86,7 +87,7 @@ def show(request: Request, number: str) -> HttpResponse:
     if request.method == "POST" and failed is None:
         return HttpResponseRedirect(reverse("followed", args=[number]))
     story = public(principal, number)
-    found = FollowPage(story=story, road=road(known(request), story.case, story.steps), failed=failed)
+    found = FollowPage(story=story, road=road(catalog(case.kind.city_id), story.case, story.steps), failed=failed)
     response = respond(request, "follow.html", found, status=failed.status if failed else 200)
     response["Cache-Control"] = "no-store"
     return response
@@ -105,9 +106,10 @@ def _reporter(request: Request, number: str) -> tuple[Principal | None, Case | N
 
 
 def _move(request: Request, principal: Principal, case: Case) -> Failed | None:
+    throttle.hit(throttle.FOLLOW_MOVE, request.client if principal.account is None else principal.account)
     code = text(request, "move", 50)
     failed = make(request, principal, case, code)
-    move = known(request).moves.get((case.kind_id, code, case.state_id))
+    move = catalog(case.kind.city_id).moves.get((case.kind_id, code, case.state_id))
     if failed is None and move is not None:
         messages.success(request, made(move))
     return failed

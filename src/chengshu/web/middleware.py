@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import secrets
 import time
@@ -13,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import catalog
 from chengshu.core.errors import NotAllowed, NotFound
@@ -48,6 +50,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 SLOW = 0.5  # seconds
+LARGEST_BODY = 65 * 2**20  # bytes: as many pictures as a form may bring, and its fields
 _GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,80}")
 
 
@@ -75,7 +78,18 @@ def address(request: HttpRequest) -> str:
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
     while nearest in trusted and hops:
         nearest = hops.pop()
-    return nearest
+    return _network(nearest)
+
+
+def _network(text: str) -> str:
+    """An address as limits count it: of IPv6 the /64, of which one subscriber has all."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    return (
+        str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 and not found.is_loopback else text
+    )
 
 
 def _measure(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
@@ -89,6 +103,24 @@ def _measure(request: HttpRequest, response: HttpResponse, seconds: float) -> No
     worth = response.status_code >= 500 or seconds > SLOW
     say = log.warning if worth else log.debug
     say("http", method=method, route=route, status=response.status_code, ms=round(1000 * seconds, 1))
+
+
+def small_bodies(get_response: Answer) -> Answer:
+    """Refuse a body that is too large, or does not say how large it is, before anything reads it."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if "Transfer-Encoding" in request.headers:
+            return _unread(411, _("The length of what was sent is missing."))
+        length = str(request.META.get("CONTENT_LENGTH") or "0")
+        if length.isdecimal() and int(length) <= LARGEST_BODY:
+            return get_response(request)
+        return _unread(413, _("What was sent is too large. Send fewer or smaller files."))
+
+    return answer
+
+
+def _unread(status: int, why: str) -> HttpResponse:
+    return HttpResponse(why, status=status, content_type="text/plain; charset=utf-8", headers={"Connection": "close"})
 
 
 def content_security(get_response: Answer) -> Answer:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from chengshu.cases.advance import advance
-from chengshu.cases.catalog import Catalog
-from chengshu.cases.detail import explain, find
+from chengshu.cases.catalog import Catalog, catalog
+from chengshu.cases.detail import acts, explain, find
 from chengshu.cases.models import Case, Move
 from chengshu.cases.records import MoveRequest, Verdict
 from chengshu.core.errors import ChengshuError, Invalid
 from chengshu.parties.principal import Principal
-from chengshu.web.pages import Request, known, text
+from chengshu.web.pages import Request, text
 from chengshu.web.uploads import uploaded
 from chengshu.web.words import local
 
@@ -42,7 +43,7 @@ def make(request: Request, principal: Principal, case: Case, code: str) -> Faile
         return Failed(move=code, why=why, status=error.status, values=values)
     if verdict.ok:
         return None
-    move = known(request).moves.get((case.kind_id, code, case.state_id))
+    move = catalog(case.kind.city_id).moves.get((case.kind_id, code, case.state_id))
     return Failed(
         move=code, why=explain(verdict.verdict, verdict.detail, move), status=status_of(verdict), values=values
     )
@@ -57,6 +58,7 @@ def status_of(verdict: Verdict) -> int:
 
 
 def _request(request: Request, principal: Principal, case: Case, code: str, values: Mapping[str, str]) -> MoveRequest:
+    known = catalog(case.kind.city_id)
     return MoveRequest(
         case=case.pk,
         move=code,
@@ -64,13 +66,21 @@ def _request(request: Request, principal: Principal, case: Case, code: str, valu
         note=values["note"],
         unit=values["unit"] or None,
         type=values["type"] or None,
-        until=_until(values["until"], known(request)),
+        until=_until(values["until"], known),
         target=find(principal, values["target"]).pk if values["target"] else None,
         rating=_integer(values["rating"], "rating"),
         tracker=_integer(values["tracker"], "tracker"),
         severity=_integer(values["severity"], "severity"),
-        evidence=uploaded(request),
+        evidence=_evidence(request, known, principal, case, code),
     )
+
+
+def _evidence(request: Request, known: Catalog, principal: Principal, case: Case, code: str) -> tuple[UUID, ...]:
+    """The files of the form; of a move that this person cannot make, nothing is kept."""
+    if not request.FILES:
+        return ()
+    possible = {act.move.code for act in acts(principal, case, datetime.now(UTC)) if act.allowed}
+    return uploaded(request, known) if code in possible else ()
 
 
 def _integer(value: str, name: str) -> int | None:

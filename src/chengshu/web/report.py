@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from chengshu.web.words import local
 SALT = "chengshu.web.report"
 VALID = 24 * 3600  # seconds for which a form may be filled in
 FIELDS = ("title", "description", "type", "place", "lon", "lat", "name", "phone")
+TOLD = ("title", "description", "place", "lon", "lat", "type")  # what makes a report of the same form another one
 SOURCES: Mapping[Role, str] = {
     Role.CITIZEN: "citizen",
     Role.OPERATOR: "hotline",
@@ -69,7 +71,7 @@ def new(request: Request) -> HttpResponse:
         return _form(request, form, token)
     throttle.hit(throttle.REPORT, request.client if request.principal.account is None else request.principal.account)
     try:
-        return _take(request, form, nonce)
+        return _take(request, form, _key(form, nonce))
     except Invalid as error:
         form.errors["evidence" if request.FILES else "title"] = (
             f"{_(error.what)} {_(error.remedy) if error.remedy else ''}"
@@ -83,6 +85,12 @@ def _nonce(form: Form, token: str) -> str:
     except signing.BadSignature:
         form.errors["title"] = _("This form was open for too long. Open it again.")
         return ""
+
+
+def _key(form: Form, nonce: str) -> str:
+    """The report's own key: the same form sent twice is one report, one mended after going back is another."""
+    told = "\x00".join(form.get(name) for name in TOLD)  # fields hold no NUL
+    return f"{nonce}:{hashlib.sha256(told.encode()).hexdigest()}"
 
 
 def _validate(form: Form) -> None:
@@ -101,15 +109,15 @@ def _validate(form: Form) -> None:
         form.errors["phone"] = _("This does not look like a telephone number.")
 
 
-def _take(request: Request, form: Form, nonce: str) -> HttpResponse:
+def _take(request: Request, form: Form, key: str) -> HttpResponse:
     """Hand the report over and answer with its number."""
-    word = new_word(nonce) if request.principal.account is None else ""
-    [verdict] = report([_report(request, form, nonce, word)], city=request.principal.city, actor=request.principal)
+    word = new_word(key) if request.principal.account is None else ""
+    [verdict] = report([_report(request, form, key, word)], city=request.principal.city, actor=request.principal)
     if not verdict.ok:
-        raise ChengshuError(verdict.verdict, where=nonce)
+        raise ChengshuError(verdict.verdict, where=key)
     if request.principal.role in STAFF:
         return HttpResponseRedirect(reverse("case", args=[verdict.number]))
-    if word:
+    if word and verdict.verdict == "opened":  # whoever sends a form again has not shown that the case is theirs
         visitor.remember(request, verdict.case, request.principal.city)
     request.session["answer"] = _answer(verdict, word)
     return HttpResponseRedirect(reverse("reported"))
@@ -119,13 +127,13 @@ def _answer(verdict: Verdict, word: str) -> dict[str, str]:
     return {"number": verdict.number or "", "word": word}
 
 
-def _report(request: Request, form: Form, nonce: str, word: str) -> NewReport:
+def _report(request: Request, form: Form, key: str, word: str) -> NewReport:
     catalog, now = known(request), datetime.now(UTC)
     type = form.get("type") if any(t.code == form.get("type") for _, ts in offered(catalog) for t in ts) else None
     lon, lat = number(request, "lon"), number(request, "lat")
     return NewReport(
         origin="web",
-        origin_key=nonce,
+        origin_key=key,
         title=form.get("title"),
         description=form.get("description"),
         occurred_at=now,
@@ -137,7 +145,7 @@ def _report(request: Request, form: Form, nonce: str, word: str) -> NewReport:
         lat=lat if lon is not None else None,
         contact={"name": form.get("name")[:100], "phone": form.get("phone"), "secret": digest(word) if word else ""},
         payload={name: form.get(name) for name in FIELDS if name not in {"name", "phone"}},
-        evidence=uploaded(request),
+        evidence=uploaded(request, catalog),
     )
 
 

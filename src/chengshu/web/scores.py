@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop
 
 from chengshu.cases import search
 from chengshu.cases.catalog import Catalog
-from chengshu.core.errors import Invalid
+from chengshu.core.errors import Invalid, NotFound
 from chengshu.evaluation.measures import Kind, Measure, Part, Period, measure
 from chengshu.evaluation.scorecards import Row, Scorecard, cases_behind, scorecard, to_csv
 from chengshu.web.context import SCORES
@@ -35,6 +35,7 @@ PARTS: Mapping[Part, str] = {
     Part.MISSED: gettext_noop("Those that do not"),
 }
 MOST = 5_000  # cases listed behind one number
+YEARS = range(2000, 2101)
 NOBODY = "none"  # the subject of rows that belong to none
 
 
@@ -115,7 +116,8 @@ def table(request: Request) -> HttpResponse:
 @page(roles=SCORES)
 def cases(request: Request) -> HttpResponse:
     """The cases behind one number of a scorecard."""
-    asked, number = _asked(request), measure(text(request, "measure", 50))
+    asked = _asked(request)
+    number = _number(text(request, "measure", 50), asked.kind)
     part, subject = _part(text(request, "part", 20)), _subject(text(request, "subject", 20))
     behind = cases_behind(request.principal, number, part, asked.kind, subject, asked.period(known(request)))
     found = search.page(
@@ -157,9 +159,22 @@ def _asked(request: Request) -> Asked:
 
 def _day(value: str, default: date) -> date:
     try:
-        return date.fromisoformat(value) if value else default
+        day = date.fromisoformat(value) if value else default
     except ValueError as error:
         raise Invalid(_("This is not a day."), where=value, remedy=_("Write it as 2026-01-31.")) from error
+    if day.year not in YEARS:
+        raise Invalid(
+            _("This day is too far away."), where=value, remedy=_("Give a day of the years from 2000 to 2100.")
+        )
+    return day
+
+
+def _number(name: str, kind: Kind) -> Measure:
+    """The measure of a name, if it is one of the scorecards of this kind. Raises NotFound."""
+    found = measure(name)
+    if kind not in found.kinds:
+        raise NotFound(_("This scorecard has no such number."), where=name, remedy=_("Open it again."))
+    return found
 
 
 def _part(value: str) -> Part:

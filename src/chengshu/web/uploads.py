@@ -5,14 +5,18 @@ from __future__ import annotations
 from uuid import UUID
 
 from chengshu.cases import evidence
+from chengshu.cases.catalog import Catalog
 from chengshu.core.errors import Invalid
-from chengshu.web.pages import Request, known
+from chengshu.web.pages import Request
 
 MOST = 6  # files in one form
 
 
-def uploaded(request: Request, name: str = "evidence") -> tuple[UUID, ...]:
+def uploaded(request: Request, catalog: Catalog, name: str = "evidence") -> tuple[UUID, ...]:
     """Keep the files of a form; their ids, for a report or a move to name.
+
+    Args:
+        catalog: of the case's city, in whose zone the times in pictures are meant.
 
     Raises:
         Invalid: too many, or one that is no evidence; nothing of the form is used then.
@@ -22,6 +26,6 @@ def uploaded(request: Request, name: str = "evidence") -> tuple[UUID, ...]:
         raise Invalid(
             f"{len(files)} files were sent.", where=name, remedy=f"Send {MOST} at most; more can follow later."
         )
-    zone, account = known(request).city.timezone, request.principal.account
+    zone, account = catalog.city.timezone, request.principal.account
     contents = [(file.read(evidence.LARGEST + 1), file.name or "") for file in files]
     return tuple(evidence.store(content, name=name, account=account, zone=zone).pk for content, name in contents)

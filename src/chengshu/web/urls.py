@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
 
 from chengshu.web import (
     accounts,
@@ -21,12 +21,27 @@ from chengshu.web import (
     scores,
 )
 
+
+class NumberConverter:
+    """A case's number or id; anything else is no address, and so never reaches the database."""
+
+    regex = "[A-Za-z0-9-]{1,60}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(NumberConverter, "number")
+
 urlpatterns = [
     path("", home.show, name="home"),
     path("report", report.new, name="report"),
     path("report/done", report.done, name="reported"),
     path("follow", follow.ask, name="follow"),
-    path("follow/<str:number>", follow.show, name="followed"),
+    path("follow/<number:number>", follow.show, name="followed"),
     path("mine", follow.mine, name="mine"),
     path("login", accounts.sign_in, name="login"),
     path("logout", accounts.sign_out, name="logout"),
@@ -40,10 +55,10 @@ urlpatterns = [
     path("city", accounts.choose_city, name="city"),
     path("desk", desk.show, name="desk"),
     path("desk/move", desk.move, name="desk_move"),
-    path("cases/<str:number>", case.show, name="case"),
-    path("cases/<str:number>/move", case.move, name="case_move"),
-    path("cases/<str:number>/contact", case.show_contact, name="case_contact"),
-    path("cases/<str:number>/evidence/<uuid:id>", evidence.show, name="evidence"),
+    path("cases/<number:number>", case.show, name="case"),
+    path("cases/<number:number>/move", case.move, name="case_move"),
+    path("cases/<number:number>/contact", case.show_contact, name="case_contact"),
+    path("cases/<number:number>/evidence/<uuid:id>", evidence.show, name="evidence"),
     path("field", field.show, name="field"),
     path("cockpit", cockpit.show, name="cockpit"),
     path("rules", rules.show, name="rules"),
