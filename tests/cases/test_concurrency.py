@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection, connections
 
-from chengshu.cases import catalog
+from chengshu.cases import catalog, importing
 from chengshu.cases.advance import advance
 from chengshu.cases.due import fire
 from chengshu.cases.models import Case, Clock, ClockEvent, Evidence, Kind, Outbox, Report, Step
@@ -23,6 +23,7 @@ from chengshu.cases.records import MoveRequest, NewReport, Verdict
 from chengshu.cases.report import report
 from chengshu.cases.worker import run
 from chengshu.places.models import City
+from tests.cases.histories import histories
 from tests.cases.town import Town, build
 
 T = TypeVar("T")
@@ -225,3 +226,14 @@ def _until(reached: Callable[[], bool], seconds: float = 15) -> None:
 def test_the_town_is_a_city_of_its_own(town: Town) -> None:
     assert Kind.objects.filter(city=town.city).count() == 1
     assert not Evidence.objects.filter(case__kind__city=town.city).exists()
+
+
+def test_an_import_writes_on_two_connections_and_each_key_once(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "CHUNK", 20)
+    past = list(histories(town, 90, seed=11))
+    before = Case.objects.filter(kind__city=town.city).count()
+    result = importing.import_history([*past, *past[:30]], city=town.city.pk, actor=town.system)
+    assert (result.accepted, result.known, result.quarantined) == (90, 30, ())
+    assert Case.objects.filter(kind__city=town.city).count() == before + 90
+    numbers = Case.objects.filter(kind__city=town.city).values_list("number", flat=True)
+    assert len(numbers) == len(set(numbers))

@@ -11,12 +11,14 @@ stay on.
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from queue import SimpleQueue
 from typing import Any
 
 from django.db import connection
@@ -70,16 +72,43 @@ def import_history(histories: Iterable[History], *, city: int, actor: Principal)
     known = catalog(city)
     accepted = seen = 0
     refused: list[Refused] = []
-    connection.ensure_connection()
-    with ThreadPoolExecutor(max_workers=1) as writer, _no_cycles():
-        pending: Future[int] | None = None
+    with _writers() as writers, ThreadPoolExecutor(max_workers=len(writers)) as pool, _no_cycles():
+        free: SimpleQueue[Connection[Any]] = SimpleQueue()
+        for writer in writers:
+            free.put(writer)
+        pending: deque[Future[int]] = deque()
         for chunk in _chunks(histories):
             lines = _chunk_lines(known, chunk, actor, refused)
-            accepted += pending.result() if pending else 0
-            pending = writer.submit(_write, connection.connection, lines)
+            if len(pending) == len(writers):
+                accepted += pending.popleft().result()
+            pending.append(pool.submit(_write_by, free, lines))
             seen += len(chunk)
-        accepted += pending.result() if pending else 0
+        accepted += sum(chunk.result() for chunk in pending)
     return ImportResult(accepted=accepted, known=seen - len(refused) - accepted, quarantined=tuple(refused))
+
+
+@contextmanager
+def _writers() -> Iterator[list[Connection[Any]]]:
+    """The connections that chunks are written on: a second one beside Django's, unless the caller is in a transaction,
+    which only its own connection can see.
+    """
+    connection.ensure_connection()
+    own: Connection[Any] = connection.connection
+    if connection.in_atomic_block:
+        yield [own]
+        return
+    with connection.get_new_connection(connection.get_connection_params()) as second:
+        second.autocommit = True
+        yield [own, second]
+
+
+def _write_by(free: SimpleQueue[Connection[Any]], chunk: dict[tuple[str, str], Lines]) -> int:
+    """Write a chunk on whichever connection is free."""
+    writer = free.get()
+    try:
+        return _write(writer, chunk)
+    finally:
+        free.put(writer)
 
 
 @contextmanager
