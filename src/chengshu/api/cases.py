@@ -34,7 +34,7 @@ MAY_REPORT = frozenset(Role) - {Role.SYSTEM, Role.ADMINISTRATOR, Role.STEWARD}
 Ref = Annotated[str, Path(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9-]+$", description="a case's number or id")]
 
 
-def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json", headers=headers)
 
 
@@ -95,7 +95,7 @@ def create_case(request: HttpRequest, body: s.ReportIn) -> HttpResponse:
         [verdict] = _take(principal, [body])
         status = 201 if verdict.verdict == "opened" else 200
         case = s.case_out(search.read(catalog(principal.city), verdict.case))
-        return _json(case, status, {"ETag": _etag(verdict.version), "Location": f"/api/cases/{verdict.number}"})
+        return as_json(case, status, {"ETag": _etag(verdict.version), "Location": f"/api/cases/{verdict.number}"})
 
     return once(request, principal, work)
 
@@ -106,7 +106,7 @@ def create_cases(request: HttpRequest, body: s.ReportsIn) -> HttpResponse:
     principal = principal_of(request)
 
     def work() -> HttpResponse:
-        return _json({"verdicts": [s.verdict_out(v) for v in _take(principal, body.reports)]})
+        return as_json({"verdicts": [s.verdict_out(v) for v in _take(principal, body.reports)]})
 
     return once(request, principal, work)
 
@@ -139,14 +139,14 @@ def list_cases(request: HttpRequest, asked: Query[FiltersIn]) -> HttpResponse:
     page = search.page(
         principal_of(request), filters, now=datetime.now(UTC), order=asked.order, cursor=asked.cursor, size=asked.size
     )
-    return _json({"cases": [s.case_out(case) for case in page.cases], "next": page.next})
+    return as_json({"cases": [s.case_out(case) for case in page.cases], "next": page.next})
 
 
 @router.get("/cases/{ref}", response={200: s.CaseOut, **REFUSALS}, summary="Read a case")
 def get_case(request: HttpRequest, ref: Ref) -> HttpResponse:
     """A case by number or id; its ETag is its version."""
     case = _one(principal_of(request), _ref(ref))
-    return _json(s.case_out(case), headers={"ETag": _etag(case.version)})
+    return as_json(s.case_out(case), headers={"ETag": _etag(case.version)})
 
 
 @router.get("/cases/{ref}/story", response={200: s.StoryOut, **REFUSALS}, summary="Read a case's whole story")
@@ -156,7 +156,7 @@ def get_story(request: HttpRequest, ref: Ref) -> HttpResponse:
     if principal.role not in STAFF:
         raise NotAllowed("The story is for officials.", where=ref, remedy="A reporter follows the case on its page.")
     found = detail.detail(principal, _ref(ref))
-    return _json(_story(found), headers={"ETag": _etag(found.case.version)})
+    return as_json(_story(found), headers={"ETag": _etag(found.case.version)})
 
 
 def _by(step: Step) -> str | None:
@@ -223,7 +223,7 @@ def move_case(request: HttpRequest, ref: Ref, body: s.MoveIn) -> HttpResponse:
         [verdict] = advance([_request(case_id, body, _if_match(request))], actor=principal)
         if not verdict.ok:
             verdict.raise_for_verdict(refusal(known, principal, verdict, body.move))
-        return _json(s.case_out(search.read(known, case_id)), headers={"ETag": _etag(verdict.version)})
+        return as_json(s.case_out(search.read(known, case_id)), headers={"ETag": _etag(verdict.version)})
 
     return once(request, principal, work)
 
@@ -247,7 +247,7 @@ def move_cases(request: HttpRequest, body: s.MovesIn) -> HttpResponse:
     requests = [_request(m.case, m, m.version) for m in body.moves]
 
     def work() -> HttpResponse:
-        return _json({"verdicts": [s.verdict_out(v) for v in advance(requests, actor=principal)]})
+        return as_json({"verdicts": [s.verdict_out(v) for v in advance(requests, actor=principal)]})
 
     return once(request, principal, work)
 
@@ -262,7 +262,7 @@ def get_suggestions(request: HttpRequest, ref: Ref) -> HttpResponse:
     known = catalog(case.kind.city_id)
     unit = suggest.unit(known, case)
     types = suggest.types(known, f"{case.title} {case.description}", kind=case.kind_id)
-    return _json(
+    return as_json(
         {
             "types": [
                 {"type": s.named(t.type.code, t.type.name, t.type.name_en), "score": t.score, "because": t.because}
@@ -299,7 +299,7 @@ def read_contact(request: HttpRequest, ref: Ref, body: s.ContactIn) -> HttpRespo
     if "\x00" in body.purpose:
         raise Invalid("The purpose holds a NUL character.", where="purpose", remedy="Remove it.")
     rows = detail.contact(principal_of(request), _ref(ref), body.purpose)
-    return _json([{"name": r.name, "phone": r.phone, "reported_at": r.report.received_at} for r in rows])
+    return as_json([{"name": r.name, "phone": r.phone, "reported_at": r.report.received_at} for r in rows])
 
 
 @router.post("/evidence", response={201: s.EvidenceOut, **REFUSALS}, summary="Upload evidence")
@@ -314,7 +314,7 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> HttpResponse:
         raise Invalid(f"The file has {(file.size or 0) / 2**20:.1f} MB.", where=file.name or "", remedy=evidence.REMEDY)
     zone = catalog(principal.city).city.timezone
     row = evidence.store(file.read(), name=file.name or "", account=principal.account, zone=zone)
-    return _json(_evidence(row), 201)
+    return as_json(_evidence(row), 201)
 
 
 @router.get("/evidence/{id}", response={200: bytes, **REFUSALS}, summary="Read evidence")

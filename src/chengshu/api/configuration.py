@@ -10,7 +10,7 @@ from ninja import Router
 
 from chengshu.api import schemas as s
 from chengshu.api.auth import principal_of
-from chengshu.api.cases import REFUSALS, _json
+from chengshu.api.cases import REFUSALS, as_json
 from chengshu.cases import rules
 from chengshu.cases.catalog import catalog
 from chengshu.core.errors import NotAllowed, NotFound
@@ -104,7 +104,9 @@ def simulate(request: HttpRequest, body: s.RulesIn) -> dict[str, Any]:
 def put_rules(request: HttpRequest, body: s.RulesIn) -> HttpResponse:
     """Put another table into force, with a reason."""
     part = rules.save(principal_of(request), body.rules, why=body.why, seen=body.seen)
-    return _json({"version": part.version, "by": part.by, "at": part.at, "why": part.why, "rules": part.value["rules"]})
+    return as_json(
+        {"version": part.version, "by": part.by, "at": part.at, "why": part.why, "rules": part.value["rules"]}
+    )
 
 
 def _staff(request: HttpRequest) -> Principal:

@@ -17,7 +17,7 @@ from chengshu import database
 from chengshu.cases.records import Verdict
 from chengshu.core.errors import Invalid
 
-CHUNK = 250  # the work per row grows beyond a thousand, the overhead per row below a hundred (benchmarks/batches)
+CHUNK = 250  # rows locked and written together; the benchmark `batches` tells what other sizes cost
 TRIES = 5
 YEARS = range(1900, 9000)
 FARTHEST = timedelta(hours=16)  # PostgreSQL reads offsets below this only
