@@ -6,6 +6,12 @@ import { defineConfig } from "vite";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
+// The script and style of every page, and those of single rooms, which `asset("desk.script")` names.
+function entries() {
+  const rooms = readdirSync(here("src/rooms")).filter((name) => name.endsWith(".ts"));
+  return { main: here("src/main.ts"), ...Object.fromEntries(rooms.map((name) => [name.slice(0, -3), here(`src/rooms/${name}`)])) };
+}
+
 // One SVG sprite with the icons that the templates use; they name them by `icon("name")`.
 function sprite() {
   const names = JSON.parse(readFileSync(here("src/icons.json"), "utf8"));
@@ -51,6 +57,6 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1500,
-    rollupOptions: { input: { main: here("src/main.ts") } },
+    rollupOptions: { input: entries() },
   },
 });

@@ -1,4 +1,4 @@
-"""Every address × every role has the outcome that matrix.yaml says; a new address without a row fails."""
+"""Every address × every role has the outcome that matrix/ says; a new address without a row fails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from chengshu.places.models import City
-from tests.web import matrix
+from tests.web import permissions as matrix
 
 
 def test_every_address_has_a_row_and_every_row_an_address() -> None:

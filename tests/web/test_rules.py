@@ -12,7 +12,7 @@ from django.test import Client
 from chengshu.cases.catalog import catalog, forget
 from chengshu.cases.models import Case
 from chengshu.places.models import City, Part
-from chengshu.web.rule_words import read, sentences, written
+from chengshu.web.admin.rule_words import read, sentences, written
 from tests.web.conftest import Browser
 
 

@@ -55,7 +55,7 @@ def test_a_filter_by_script_gets_the_list_only(browser: Browser, case: MakeCase)
 
 
 def test_long_lists_go_on_page_by_page(browser: Browser, case: MakeCase, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chengshu.web.desk.SIZE", 2)
+    monkeypatch.setattr("chengshu.web.desk.board.SIZE", 2)
     made = {case(0).number for _ in range(3)}
     client = browser("operator")
     first = client.get("/desk?view=open").content

@@ -14,21 +14,24 @@ from markupsafe import Markup
 from chengshu.core.errors import CannotStart
 
 DIST = Path(__file__).parent / "static" / "dist"
-ENTRY = "src/main.ts"
 
 
 @lru_cache(maxsize=1)
 def _built() -> dict[str, str]:
     try:
-        entry = json.loads((DIST / "manifest.json").read_text())[ENTRY]
+        manifest = json.loads((DIST / "manifest.json").read_text())
         digest = hashlib.sha256((DIST / "icons.svg").read_bytes()).hexdigest()[:12]
     except FileNotFoundError as error:
         raise CannotStart("The front end is not built.", where=str(DIST), remedy="Run `make assets`.") from error
-    return {"script": entry["file"], "style": entry["css"][0], "icons": f"icons.svg?v={digest}"}
+    found = {"icons": f"icons.svg?v={digest}"}
+    for entry in (entry for entry in manifest.values() if entry.get("isEntry")):
+        found[f"{entry['name']}.script"] = entry["file"]
+        found.update({f"{entry['name']}.style": style for style in entry.get("css", ())[:1]})
+    return found
 
 
 def asset(name: str) -> str:
-    """The address of `script`, `style` or `icons`."""
+    """The address of `main.script`, `main.style`, those of a room such as `desk.script`, or `icons`."""
     if settings.DEBUG:
         _built.cache_clear()
     return static("dist/") + _built()[name]

@@ -11,8 +11,8 @@ from chengshu.cases.following import sees_file
 from chengshu.cases.models import Evidence
 from chengshu.cases.visibility import visible
 from chengshu.parties.roles import Role
-from chengshu.web import visitor
 from chengshu.web.pages import Request, page
+from chengshu.web.portal import visitor
 
 
 @page()

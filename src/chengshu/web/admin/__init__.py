@@ -1,0 +1,1 @@
+"""Administration: the city's configuration, with its history."""

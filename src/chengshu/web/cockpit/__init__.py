@@ -1,0 +1,1 @@
+"""The cockpit: the city now, every number with its list."""

@@ -1,0 +1,1 @@
+"""The desk: people who work on cases all day."""

@@ -1,0 +1,1 @@
+"""The field: people with a phone at the place."""

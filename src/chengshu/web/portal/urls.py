@@ -1,0 +1,17 @@
+"""The addresses of the public pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from chengshu.web.portal import follow, home, maps, report
+
+urlpatterns = [
+    path("", home.show, name="home"),
+    path("report", report.new, name="report"),
+    path("report/done", report.done, name="reported"),
+    path("follow", follow.ask, name="follow"),
+    path("follow/<number:number>", follow.show, name="followed"),
+    path("mine", follow.mine, name="mine"),
+    path("map/boundaries.json", maps.boundaries, name="boundaries"),
+]
