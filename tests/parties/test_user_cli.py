@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
 from click.testing import Result
 from typer.testing import CliRunner
 
 from chengshu.core.errors import Conflict, Invalid, NotFound
 from chengshu.parties.cli import app
-from chengshu.parties.models import Account, Audit, Post, Token
+from chengshu.parties.models import Account, Audit, Notice, Post, Token
 from chengshu.parties.tokens import principal_of_token
 from chengshu.places.models import City
 
@@ -88,3 +89,11 @@ def test_list(wang: Account) -> None:
     assert "wang" in run("list").stdout
     assert "wang" not in run("list", "--city", "hangzhou").stdout
     assert "shift" in run("list", "--city", "hangzhou").stdout
+
+
+def test_second_factors_of_somebody_who_lost_them_are_removed(wang: Account) -> None:
+    Authenticator.objects.create(user=wang, type="totp", data={})
+    assert run("remove-factors", "wang").exit_code == 0
+    assert not Authenticator.objects.filter(user=wang).exists()
+    assert Audit.objects.filter(action="factor.removed", facts__username="wang").exists()
+    assert Notice.objects.get(account=wang).params == {"change": "removed"}

@@ -108,7 +108,10 @@ def test_a_password_is_changed_by_who_knows_the_old_one(known: Account, browser:
 
 
 def test_a_token_is_shown_once_acts_as_its_post_and_is_revoked(browser: Browser, known: Account) -> None:
-    client = browser("multi")
+    stolen = browser("multi")  # a session, but nobody who just showed who they are
+    assert stolen.post("/account/tokens", {"name": "报表"})["Location"].startswith("/account/again")
+    client = browser("")
+    sign_in(client, "multi", WORD)
     page = client.post("/account/tokens", {"name": "报表"}).content.decode()
     word = re.search(r"cs_[\w-]{40,}", page)
     assert word

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -22,15 +23,20 @@ def posts_of(account: Account, at: datetime | None = None) -> list[Post]:
     return sorted(now, key=lambda post: post.role not in STAFF)
 
 
-def principal_of(account: Account, post_id: int | None = None, at: datetime | None = None) -> Principal:
+def principal_of(
+    account: Account, post_id: int | None = None, at: datetime | None = None, *, posts: Sequence[Post] | None = None
+) -> Principal:
     """The account acting in the post it chose; in its first when it chose none, or one that it no longer holds.
+
+    Args:
+        posts: those it holds, where the caller has read them already.
 
     Raises:
         NotAllowed: the account is closed, or holds no post today.
     """
     if not account.is_active:
         raise NotAllowed("This account is closed.", where=account.username, remedy="Ask the administrator.")
-    posts = posts_of(account, at)
+    posts = posts_of(account, at) if posts is None else posts
     if not posts:
         raise NotAllowed(
             "This account holds no post today.", where=account.username, remedy="Ask the administrator for one."

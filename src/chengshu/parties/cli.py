@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,26 +16,26 @@ from rich.console import Console
 from rich.table import Table
 
 from chengshu.core.errors import Conflict, Invalid, NotFound
-from chengshu.parties import audit, tokens
+from chengshu.parties import audit, notices, tokens
 from chengshu.parties.models import Account, Department, Post
 from chengshu.parties.roles import LABELS, Role
 from chengshu.places.models import City, Division
 from chengshu.places.tree import division_by_code, root_division
 
-app = typer.Typer(no_args_is_help=True, help="Create accounts, passwords, posts and API tokens.")
+app = typer.Typer(no_args_is_help=True, help=_("Create accounts, passwords, posts and API tokens."))
 
-Username = Annotated[str, typer.Argument(help="The login.")]
-PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from the standard input.")]
-CityName = Annotated[str, typer.Option("--city", help="A loaded city, such as hangzhou.")]
-DivisionCode = Annotated[str, typer.Option("--division", help="Its jurisdiction; without it the whole city.")]
-DepartmentCode = Annotated[str, typer.Option("--department", help="The department it belongs to.")]
+Username = Annotated[str, typer.Argument(help=_("The login."))]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help=_("Read the password from the standard input."))]
+CityName = Annotated[str, typer.Option("--city", help=_("A loaded city, such as hangzhou."))]
+DivisionCode = Annotated[str, typer.Option("--division", help=_("Its jurisdiction; without it the whole city."))]
+DepartmentCode = Annotated[str, typer.Option("--department", help=_("The department it belongs to."))]
 
 
-@app.command()
+@app.command(help=_("Create an account. It may do nothing until it is given a post."))
 def create(
     username: Username,
-    name: Annotated[str, typer.Option(help="The name that people see; without it the login.")] = "",
-    language: Annotated[str, typer.Option(help="zh-hans or en.")] = "zh-hans",
+    name: Annotated[str, typer.Option(help=_("The name that people see; without it the login."))] = "",
+    language: Annotated[str, typer.Option(help=_("zh-hans or en."))] = "zh-hans",
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Create an account. It may do nothing until it is given a post."""
@@ -49,7 +50,7 @@ def create(
     typer.echo(_("{username} is created.").format(username=username))
 
 
-@app.command()
+@app.command(help=_("Set a new password; sessions of the old one end."))
 def password(username: Username, password_stdin: PasswordStdin = False) -> None:
     """Set a new password; sessions of the old one end."""
     account = _account(username)
@@ -60,14 +61,27 @@ def password(username: Username, password_stdin: PasswordStdin = False) -> None:
     typer.echo(_("{username} has a new password.").format(username=username))
 
 
-@app.command()
+@app.command("remove-factors", help=_("Remove second factors and passkeys of somebody who has lost them."))
+def remove_factors(username: Username) -> None:
+    """Remove second factors and passkeys of somebody who has lost them; their password alone opens the account again."""
+    account = _account(username)
+    with transaction.atomic():
+        removed, _kinds = Authenticator.objects.filter(user=account).delete()
+        audit.record("factor.removed", username=username, count=removed)
+        notices.tell_security(account, "removed")
+    typer.echo(_("{username} signs in with the password alone.").format(username=username))
+
+
+@app.command(
+    help=_("Give an account a post: a role in a department for a jurisdiction. The same post again changes its end.")
+)
 def post(
     username: Username,
-    role: Annotated[Role, typer.Argument(help="What it acts as.")],
+    role: Annotated[Role, typer.Argument(help=_("What it acts as."))],
     city: CityName,
     division: DivisionCode = "",
     department: DepartmentCode = "",
-    until: Annotated[str, typer.Option(help="The first day on which it no longer holds, such as 2027-01-01.")] = "",
+    until: Annotated[str, typer.Option(help=_("The first day on which it no longer holds, such as 2027-01-01."))] = "",
 ) -> None:
     """Give an account a post: a role in a department for a jurisdiction. The same post again changes its end."""
     place = _place(_city(city), division)
@@ -82,12 +96,12 @@ def post(
     typer.echo(_("{username} holds the post {id}.").format(username=username, id=given.pk))
 
 
-@app.command()
+@app.command(help=_("Make an API token, which is shown this once."))
 def token(
     username: Username,
-    name: Annotated[str, typer.Option(help="What the token is for.")],
-    post: Annotated[int, typer.Option(help="The post it acts as (`chengshu user list`); needed with several.")] = 0,
-    days: Annotated[int, typer.Option(help="How long it works; 0 is without end.", min=0)] = 365,
+    name: Annotated[str, typer.Option(help=_("What the token is for."))],
+    post: Annotated[int, typer.Option(help=_("The post it acts as (`chengshu user list`); needed with several."))] = 0,
+    days: Annotated[int, typer.Option(help=_("How long it works; 0 is without end."), min=0)] = 365,
 ) -> None:
     """Make an API token, which is shown this once."""
     chosen = _post(username, post)
@@ -97,8 +111,8 @@ def token(
     typer.echo(word)
 
 
-@app.command("list")
-def list_accounts(city: Annotated[str, typer.Option(help="Only those with a post in this city.")] = "") -> None:
+@app.command("list", help=_("Show accounts with their posts."))
+def list_accounts(city: Annotated[str, typer.Option(help=_("Only those with a post in this city."))] = "") -> None:
     """Show accounts with their posts."""
     posts = Post.objects.select_related("account", "department", "division__city").order_by("account__username", "pk")
     if city:

@@ -49,6 +49,7 @@ class Account(AbstractBaseUser):
     language = models.TextField(default="zh-hans")
     is_active = models.BooleanField(default=True)
     demo = models.BooleanField(default=False, help_text="made by a city pack for trying the system")
+    tours = ArrayField(models.TextField(), default=list, db_default=[], help_text="roles whose first tour it has seen")
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "username"
@@ -124,7 +125,7 @@ class Audit(models.Model):
 
     at = models.DateTimeField(auto_now_add=True)
     account = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+")
-    post = models.ForeignKey(Post, models.SET_NULL, null=True, related_name="+")
+    post = models.ForeignKey(Post, models.PROTECT, null=True, related_name="+")
     action = models.TextField()
     facts = models.JSONField(default=dict)
 
@@ -141,3 +142,62 @@ class Attempt(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["key", "window"], name="attempt_once")]
+
+
+class Quiet(models.Model):
+    """The hours of an account, by its city's clock, in which only what is urgent goes out; the rest waits for their end."""
+
+    account = models.OneToOneField(Account, models.CASCADE, primary_key=True, related_name="quiet")
+    begin = models.TimeField()
+    end = models.TimeField(help_text="before `begin` when the hours go over midnight")
+
+
+class Channel(models.Model):
+    """A way to an account beside the pages: an e-mail address, a telephone, a group's robot, an address of one's own."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="channels")
+    kind = models.TextField(help_text="email, webhook, sms, wecom, dingtalk, feishu")
+    address = models.TextField()
+    secret = models.TextField(blank=True, help_text="of a webhook: what its messages are signed with")
+    kinds = ArrayField(models.TextField(), default=list, help_text="kinds of notices that it carries")
+    only_urgent = models.BooleanField(default=False)
+    hourly = models.BooleanField(default=False, help_text="what is not urgent comes together, at the full hour")
+    code = models.TextField(blank=True, help_text="digest of the code that was sent there")
+    code_until = models.DateTimeField(null=True)
+    verified_at = models.DateTimeField(null=True, help_text="nothing but codes goes there before")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "kind", "address"], name="channel_once")]
+
+
+class Delivery(models.Model):
+    """One notice, or the code of a new channel, on its way through one channel: what was tried, and how it ended."""
+
+    id = models.UUIDField(primary_key=True)
+    notice = models.ForeignKey(Notice, models.CASCADE, null=True, related_name="deliveries")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="deliveries")
+    city = models.ForeignKey(City, models.CASCADE, related_name="+")
+    code = models.TextField(blank=True, help_text="until it is sent")
+    urgent = models.BooleanField(default=False)
+    state = models.TextField(
+        default="waiting", choices=[(name, name) for name in ("waiting", "sent", "needless", "dead")]
+    )
+    tries = models.SmallIntegerField(default=0)
+    made_at = models.DateTimeField()
+    next_at = models.DateTimeField(null=True, help_text="when it is tried; while it is tried, when it is tried again")
+    sent_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, help_text="of the last try, a name of chengshu.parties.delivery.ERRORS")
+    detail = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["notice", "channel"], name="delivery_once"),
+            models.CheckConstraint(
+                condition=Q(state="waiting", next_at__isnull=False) | ~Q(state="waiting"), name="delivery_has_time"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_at"], condition=Q(state="waiting"), name="delivery_waiting"),
+            models.Index(fields=["city", "-id"], name="delivery_city"),
+        ]

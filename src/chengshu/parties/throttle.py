@@ -6,10 +6,12 @@ import time
 from dataclasses import dataclass
 
 from django.db import connection
+from django.utils.translation import ngettext
 
 from chengshu.core.errors import ChengshuError
 from chengshu.parties.models import Attempt
 
+LONG = 90  # seconds; a longer wait is told in minutes
 KEPT = 86_400  # seconds for which old windows are kept before `sweep` drops them
 
 
@@ -31,6 +33,11 @@ class Limit:
     count: int
     seconds: int
 
+    def __post_init__(self) -> None:
+        _limits.append(self)
+
+
+_limits: list[Limit] = []  # all there are, wherever they are written, for `sweep`
 
 # A stranger can use up the first limit only for his own address, so nobody is locked out by another; the others bound
 # what a guesser with many addresses, or with many names, can try.
@@ -60,7 +67,14 @@ def hit(limit: Limit, *who: object) -> None:
         [count] = cursor.fetchone()
     if count > limit.count:
         left = (window + 1) * limit.seconds - now
-        raise TooMany("That was tried too often.", seconds=left, where=limit.name, remedy=f"Try again in {left} s.")
+        raise TooMany("That was tried too often.", seconds=left, remedy=_wait(left))
+
+
+def _wait(seconds: int) -> str:
+    if seconds <= LONG:
+        return ngettext("Try again in %(n)d second.", "Try again in %(n)d seconds.", seconds) % {"n": seconds}
+    minutes = -(-seconds // 60)
+    return ngettext("Try again in %(n)d minute.", "Try again in %(n)d minutes.", minutes) % {"n": minutes}
 
 
 def forget(limit: Limit, *who: object) -> None:
@@ -70,11 +84,10 @@ def forget(limit: Limit, *who: object) -> None:
 
 def sweep() -> int:
     """Drop windows that ended long ago; how many. The worker calls this now and then."""
-    limits = [value for value in globals().values() if isinstance(value, Limit)]
     now = int(time.time())
     return sum(
         Attempt.objects.filter(key__startswith=f"{each.name}|", window__lt=(now - KEPT) // each.seconds).delete()[0]
-        for each in limits
+        for each in _limits
     )
 
 

@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                 ('action', models.TextField()),
                 ('facts', models.JSONField(default=dict)),
                 ('account', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('post', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='parties.post')),
+                ('post', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='parties.post')),
             ],
         ),
         migrations.CreateModel(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from chengshu.parties.models import Notice
+from chengshu.parties.roles import Role
 from chengshu.web.pages import Request, page, respond, text
 
 SIZE = 50
@@ -21,6 +24,19 @@ class NoticesPage:
 
     notices: Sequence[Notice]
     before: int | None
+    changes: dict[str, str]
+
+
+def _changes() -> dict[str, str]:
+    """What a notice of changed ways of signing in tells of."""
+    return {
+        "totp_on": _("The codes of a telephone were set up."),
+        "totp_off": _("The codes of a telephone were removed."),
+        "passkey_on": _("A passkey was added."),
+        "passkey_off": _("A passkey was removed."),
+        "recovery": _("New recovery codes were made."),
+        "removed": _("The second factors were removed by the administrator."),
+    }
 
 
 @page(account=True)
@@ -31,7 +47,7 @@ def show(request: Request) -> HttpResponse:
     if before.isdecimal():
         found = found.filter(pk__lt=int(before))
     rows = list(found[: SIZE + 1])
-    page = NoticesPage(notices=rows[:SIZE], before=rows[SIZE - 1].pk if len(rows) > SIZE else None)
+    page = NoticesPage(notices=rows[:SIZE], before=rows[SIZE - 1].pk if len(rows) > SIZE else None, changes=_changes())
     return respond(request, "account/notices.html", page)
 
 
@@ -43,5 +59,10 @@ def read(request: Request) -> HttpResponse:
     unread = mine.filter(read_at=None, **({"pk": int(chosen)} if chosen.isdecimal() else {}))
     unread.update(read_at=datetime.now(UTC))
     notice = mine.filter(pk=int(chosen)).first() if chosen.isdecimal() else None
+    if notice and notice.kind == "security":
+        return HttpResponseRedirect(reverse("security"))
+    if notice and notice.kind == "brief":
+        return HttpResponseRedirect(f"{reverse('brief')}?{urlencode({'day': notice.params['day']})}")
     number = notice.params.get("number") if notice else None
-    return HttpResponseRedirect(reverse("case", args=[number]) if number else reverse("notices"))
+    route = "followed" if request.principal.role == Role.CITIZEN else "case"
+    return HttpResponseRedirect(reverse(route, args=[number]) if number else reverse("notices"))

@@ -6,9 +6,12 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.utils import perform_login
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
+from django.contrib.auth import authenticate, logout, update_session_auth_hash
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -17,11 +20,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from chengshu.core.errors import NotAllowed
-from chengshu.parties import audit, throttle, tokens
+from chengshu.parties import audit, signing_in, throttle, tokens
 from chengshu.parties.access import new_citizen, posts_of, principal_of
 from chengshu.parties.models import Account, Post, Token
 from chengshu.places.models import City
 from chengshu.web import words
+from chengshu.web.account.adapters import safe_target
+from chengshu.web.account.factors import sensitive
 from chengshu.web.forms import Form
 from chengshu.web.middleware import chosen_city
 from chengshu.web.pages import Request, back, page, respond, signed_in, text
@@ -29,11 +34,12 @@ from chengshu.web.pages import Request, back, page, respond, signed_in, text
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoginPage:
-    """The login form and where to go afterwards; `demo` accounts are named where a pack made some."""
+    """The login form and where to go afterwards; `demo` accounts are named where a pack made some, and single sign-on."""
 
     form: Form
     next: str
     demo: tuple[Account, ...]
+    sso: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,11 +66,10 @@ def sign_in(request: Request) -> HttpResponse:
         return HttpResponseRedirect("/")
     form = Form(values={"username": _username(text(request, "username", 150))} if request.method == "POST" else {})
     if request.method == "POST" and (account := _authenticated(request, form)):
-        login(request, account)
-        audit.record("login.done", principal_of(account) if posts_of(account) else None, client=request.client)
-        return back(request, "/")
+        return _enter(request, account, safe_target(text(request, "next", 500)))
     demo = tuple(Account.objects.filter(demo=True, is_active=True).order_by("pk"))
-    found = LoginPage(form=form, next=text(request, "next", 500), demo=demo)
+    sso = settings.OIDC_NAME if settings.OIDC_URL else ""
+    found = LoginPage(form=form, next=text(request, "next", 500), demo=demo, sso=sso)
     return respond(request, "account/login.html", found, status=200 if form.ok else 422)
 
 
@@ -76,16 +81,23 @@ def _authenticated(request: Request, form: Form) -> Account | None:
     if not form.ok:
         return None
     key = name.casefold()
-    throttle.hit(throttle.LOGIN_ADDRESS, request.client)
-    throttle.hit(throttle.LOGIN_HERE, request.client, key)
-    throttle.hit(throttle.LOGIN_NAME, key)
+    device = signing_in.Device.read(request.COOKIES.get(signing_in.COOKIE))
+    known = Account.objects.filter(username=name).values_list("pk", flat=True).first()
+    signing_in.count_password(request.client, key, known, device)
     account = authenticate(request, username=name, password=password[:1000])
     if not isinstance(account, Account):
         form.errors["username"] = _("User name or password is wrong.")
         audit.record("login.refused", username=name, client=request.client)
         return None
-    throttle.forget(throttle.LOGIN_HERE, request.client, key)
+    signing_in.forget_password(request.client, key, account.pk, device)
     return account
+
+
+def _enter(request: Request, account: Account, target: str) -> HttpResponse:
+    """Sign somebody in whose password was right, who just now showed who they are; a second factor may come first."""
+    record_authentication(request, account, method="password", reauthenticated=True)
+    response: HttpResponse = perform_login(request, account, email_verification="none", redirect_url=target)
+    return response
 
 
 @page("POST")
@@ -105,9 +117,8 @@ def register(request: Request) -> HttpResponse:
         form = Form(values={name: text(request, name, 150) for name in ("username", "name")})
         form.values["username"] = _username(form.get("username"))
         if account := _registered(request, form):
-            login(request, account, backend="django.contrib.auth.backends.ModelBackend")
             audit.record("account.opened", principal_of(account), client=request.client)
-            return HttpResponseRedirect(reverse("mine"))
+            return _enter(request, account, reverse("mine"))
     return respond(request, "account/register.html", RegisterPage(form=form), status=200 if form.ok else 422)
 
 
@@ -217,6 +228,7 @@ def change_password(request: Request) -> HttpResponse:
     me.set_password(password)
     me.save(update_fields=["password"])
     update_session_auth_hash(request, me)
+    UserSession.objects.create_from_request(request)  # this session goes on under another key
     ended = tokens.revoke_all(me)  # whoever learnt the old password may have made some
     audit.record("password.changed", request.principal, tokens=ended)
     messages.success(request, _("Your password was changed."))
@@ -224,6 +236,7 @@ def change_password(request: Request) -> HttpResponse:
 
 
 @page("POST", account=True)
+@sensitive
 def make_token(request: Request) -> HttpResponse:
     """Make an API token of the post in use and show it once."""
     name = text(request, "name", 100)
