@@ -60,6 +60,8 @@ def test_live_goes_on_after_a_stop_and_begins_a_new_round(hangzhou: City) -> Non
     rest = play_live("crowd", "hangzhou", speed=600, pause=lambda _: False, once=True, now=clock)
     assert rest.slots == 232
     assert Case.objects.filter(scene="crowd", key__startswith="hangzhou/live-1/").count() == 14
+    again = play_live("crowd", "hangzhou", speed=600, pause=lambda _: False, once=True, now=clock)
+    assert (again.slots, standing("crowd", hangzhou.pk)[0]) == (0, 1), "one round in all"
     play_live("crowd", "hangzhou", speed=600, pause=stop_after(5), now=clock)
     assert standing("crowd", hangzhou.pk)[0] == 2
 
@@ -71,6 +73,7 @@ def test_live_cases_are_of_today_and_say_what_they_are(hangzhou: City) -> None:
     assert alarm.due_at is not None
     assert alarm.due_at > clock()
     assert "2019-01-16 20:30" in alarm.description
+    assert "01-16 20:30" in alarm.title
     report = alarm.reports.get()
     assert report.payload["true_time"] == "2019-01-16T12:40:00+00:00"
     assert report.payload["schematic"] is True

@@ -22,8 +22,9 @@ def histories(town: Town, count: int, seed: int, *, kind: str = "urban", longest
         opened = START + timedelta(minutes=rnd.randrange(90 * 24 * 60))
         yield History(
             origin="test", origin_key=f"{seed}-{number}", title=f"case {number}", opened_at=opened,
-            type=rnd.choice([kind, f"{kind}-plain", f"{kind}-free"]), division=rnd.choice(["A1g", "A2g", "B1g", "B2",
-            "A", "T"]), due_at=opened + timedelta(days=3) if rnd.random() < 0.3 else None, place_text="a\tb\\c",
+            type=rnd.choice([kind, f"{kind}-plain", f"{kind}-free", None]), kind=kind,
+            division=rnd.choice(["A1g", "A2g", "B1g", "B2", "A", "T"]), place_text="a\tb\\c",
+            due_at=opened + timedelta(days=3) if rnd.random() < 0.3 else None,
             moves=tuple(_walk(town, known, rnd, kind, opened, rnd.randrange(longest + 1))),
         )  # fmt: skip
 

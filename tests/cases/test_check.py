@@ -94,7 +94,7 @@ def test_nothing_differs_after_the_living_verbs(town: Town) -> None:
 
 TAMPERED: dict[str, str] = {
     "state": "UPDATE cases_case SET state_id = (SELECT id FROM cases_state WHERE code = 'rated' LIMIT 1) WHERE id = %s",
-    "closed": "UPDATE cases_case SET closed_at = now() WHERE id = %s",
+    "closed": "UPDATE cases_case SET closed_at = now(), due_at = NULL WHERE id = %s",
     "counters": "UPDATE cases_case SET returns = 9, urges = 7 WHERE id = %s",
     "unit": "UPDATE cases_case SET unit_id = NULL WHERE id = %s",
     "due": "UPDATE cases_case SET due_at = due_at + interval '1 day' WHERE id = %s",

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import IntegrityError
+from django.utils import translation
 
+from chengshu.cases import due
 from chengshu.cases.check import check_all
+from chengshu.cases.detail import explain
 from chengshu.cases.due import fire
 from chengshu.cases.models import Case, Clock, ClockEvent, Outbox, Step
-from tests.cases.people import INCIDENT_TYPE, START, UNIT, Cast, Story
+from tests.cases.people import INCIDENT_TYPE, PHOTO_TYPE, START, UNIT, Cast, Story
 
 MONDAY_17 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 17:00 in Hangzhou, half an hour before the offices close
 TUESDAY_9 = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
@@ -105,6 +109,44 @@ def test_an_extension_moves_only_what_falls_due_before_it(cast: Cast) -> None:
     assert story.row.steps.latest("seq").facts == {"until": between.isoformat().replace("+00:00", "Z")}
 
 
+def test_an_extension_to_an_earlier_time_is_refused(cast: Cast) -> None:
+    story = cast.case("handling")
+    present = story.clock("handle").due_at
+    assert story.said("dispatcher", "extend", note="要换管", until=present) == "needs:later"
+    assert story.said("dispatcher", "extend", note="要换管", until=present - timedelta(minutes=1)) == "needs:later"
+    assert story.said("dispatcher", "suspend", note="等配件", until=story.now) == "needs:until"
+    assert story.clock("handle").due_at == present
+    with translation.override("zh-hans"):
+        assert "晚于" in explain("needs", "later")
+
+
+def test_a_report_without_a_type_has_the_limits_of_its_kind(cast: Cast) -> None:
+    story = Story(cast=cast, id=cast.report(type=None, kind="urban").case)
+    assert (story.clock("accept").limit, story.row.due_at) == ("1wh", START + timedelta(hours=1))
+    story.move("operator", "accept")
+    assert story.clock("register").limit == "1wh"
+    assert story.said("shift_leader", "register", type=PHOTO_TYPE, proof=True) == "ok"
+    assert (story.clock("dispatch").limit, story.clock("total").limit) == ("1wh", "2wd")
+    assert [str(each) for each in check_all()] == []
+
+
+def test_a_suspended_case_without_a_clock_goes_on_too(cast: Cast) -> None:
+    story = cast.case("handling")
+    Clock.objects.filter(case=story.id).delete()
+    until = START + timedelta(days=3)
+    assert story.said("dispatcher", "suspend", note="等配件", until=until) == "ok"
+    assert due.wake(until - timedelta(seconds=1)) == 0
+    assert due.wake(until + timedelta(minutes=9)) == 1
+    assert (story.state, story.row.suspended, story.row.moved_at) == ("handling", False, until)
+    assert due.wake(until + timedelta(days=1)) == 0
+
+
+def test_an_ended_case_cannot_be_due(cast: Cast) -> None:
+    case = cast.case("closed").row
+    with pytest.raises(IntegrityError):
+        Case.objects.filter(pk=case.pk).update(due_at=START)
+
+
 def test_events_of_a_clock_fire_once(cast: Cast) -> None:
     story = cast.case("dispatched")
     clock = story.clock("handle")
@@ -175,10 +217,3 @@ def test_one_batch_after_the_other(cast: Cast, monkeypatch: pytest.MonkeyPatch) 
     assert fire(last) == 3
     work_off(last)
     assert all("accept/due" in names(story) for story in stories)
-
-
-def test_a_clock_of_a_case_that_came_without_a_type_starts_when_it_is_known(cast: Cast) -> None:
-    story = cast.case("accepted", type=None, kind="urban")
-    assert Case.objects.get(pk=story.id).due_at is None
-    story.move("shift_leader", "register", type="env.exposed_rubbish", proof=True)
-    assert set(Clock.objects.filter(case=story.id).values_list("stage", flat=True)) == {"dispatch", "total"}

@@ -119,10 +119,10 @@ def cast_story(cast: Cast) -> Story:
         ({"origin_key": "x" * 301}, "origin_key"),
         ({"scene": "s"}, "scene"),
         ({"key": "k"}, "scene"),
-        ({"severity": 0}, "severity"),
+        ({"severity": 0}, "Severity"),
         ({"lon": 120.0}, "lon"),
-        ({"lon": 181.0, "lat": 0.0}, "WGS"),
-        ({"lon": float("nan"), "lat": 0.0}, "WGS"),
+        ({"lon": 181.0, "lat": 0.0}, "no point on earth"),
+        ({"lon": float("nan"), "lat": 0.0}, "no point on earth"),
         ({"type": "no.such"}, "case type"),
         ({"type": None}, "kind"),
         ({"type": None, "kind": "no"}, "case kind"),
@@ -157,12 +157,12 @@ def test_a_point_finds_its_district(cast: Cast) -> None:
 
 
 def test_a_point_outside_every_known_outline_is_the_citys(cast: Cast) -> None:
-    case = Case.objects.get(pk=cast.report(division=None, lon=2.35, lat=48.86).case)
+    case = Case.objects.get(pk=cast.report(cast.system, division=None, lon=2.35, lat=48.86).case)
     assert case.division.code == "3301" and (case.lon, case.lat) == (2.35, 48.86)
 
 
 def test_a_given_division_wins_over_the_point(cast: Cast) -> None:
-    assert Case.objects.get(pk=cast.report(division=STREET, lon=2.35, lat=48.86).case).division.code == STREET
+    assert Case.objects.get(pk=cast.report(division=STREET, lon=119.28, lat=29.47).case).division.code == STREET
 
 
 def test_the_clocks_of_a_type_start_with_the_case(cast: Cast) -> None:

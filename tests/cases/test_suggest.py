@@ -43,7 +43,7 @@ def test_near_in_place_time_and_type(cast: Cast) -> None:
     alike = reported(cast, title="文三路路面有暴露垃圾", type="env.dirty_road")
     reported(cast, type=APPEAL_TYPE)
     over = cast.report(division=None, **near(0)).case
-    Case.objects.filter(pk=over).update(closed_at=START)
+    Case.objects.filter(pk=over).update(closed_at=START, due_at=None)
     result = suggest.duplicates(catalog(cast.city.pk), cast("operator"), case)
     assert [d.case for d in result] == [alike, close]
     assert same_kind_other_type not in [d.case for d in result]

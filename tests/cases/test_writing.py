@@ -163,7 +163,7 @@ def test_a_batch_with_an_unknown_code_changes_nothing(cast: Cast) -> None:
         ({"note": "\ud800"}, "note"),
         ({"until": NAIVE}, "until"),
         ({"until": datetime(9999, 12, 31, tzinfo=UTC)}, "until"),
-        ({"severity": 5}, "severity"),
+        ({"severity": 5}, "Severity"),
         ({"lon": 120.0}, "lon"),
         ({"place_text": "\x00"}, "place_text"),
         ({"place_text": "x" * 501}, "place_text"),

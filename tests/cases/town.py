@@ -45,6 +45,7 @@ LIMITS = {
     "close": "2wh",
     "total": "3wd",
 }
+KIND_LIMITS = {"accept": "2wh", "register": "4wh", "handle": "2wd"}
 PARTS: dict[str, Any] = {
     "calendar": CALENDAR,
     "parameters": {
@@ -146,7 +147,9 @@ def _kinds(city: City, codes: tuple[str, ...]) -> None:
 
 
 def _kind(city: City, code: str, stages: tuple[str, ...], life: Any) -> None:
-    kind = Kind.objects.create(city=city, code=code, label=code, label_en=code, opening_clocks=list(stages))
+    kind = Kind.objects.create(
+        city=city, code=code, label=code, label_en=code, opening_clocks=list(stages), limits=KIND_LIMITS
+    )
     states = {
         row.code: State.objects.create(
             kind=kind, code=row.code, label=row.label, label_en=row.label_en, phase=row.phase, rank=row.rank

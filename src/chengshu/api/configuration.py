@@ -14,6 +14,7 @@ from chengshu.api.cases import REFUSALS, as_json
 from chengshu.cases import rules
 from chengshu.cases.catalog import catalog
 from chengshu.core.errors import NotAllowed, NotFound
+from chengshu.packs.editing import save_rules
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import STAFF
 
@@ -103,7 +104,7 @@ def simulate(request: HttpRequest, body: s.RulesIn) -> dict[str, Any]:
 @router.put("/rules", response={200: s.RulesOut, **REFUSALS}, summary="Change dispatch rules")
 def put_rules(request: HttpRequest, body: s.RulesIn) -> HttpResponse:
     """Put another table into force, with a reason."""
-    part = rules.save(principal_of(request), body.rules, why=body.why, seen=body.seen)
+    part = save_rules(principal_of(request), body.rules, why=body.why, seen=body.seen)
     return as_json(
         {"version": part.version, "by": part.by, "at": part.at, "why": part.why, "rules": part.value["rules"]}
     )

@@ -213,7 +213,7 @@ class StoryOut(Schema):
 
 
 class ContactIn(In):
-    purpose: str = Field(min_length=4, max_length=500)
+    purpose: str = Field(min_length=2, max_length=500)
 
 
 class ContactOut(Schema):

@@ -91,7 +91,9 @@ def replay(
     day: Annotated[
         str, typer.Option(help=_("Days to play, such as 15-18, counted from the first of the record."))
     ] = "",
-    once: Annotated[bool, typer.Option(help=_("Stop after one round instead of beginning anew."))] = False,
+    once: Annotated[
+        bool, typer.Option(help=_("One round in all: go on with one that was left, and play nothing when it is done."))
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print one JSON object at the end."))] = False,
 ) -> None:
     """Play the recorded input of a city to a scene: live by default, labelled as a replay."""
@@ -108,7 +110,10 @@ def replay(
                 ),
             )
     else:
-        tally = play_live(scene, city, speed=speed, pause=_until_stopped().wait, days=days, once=once)
+        stop = _until_stopped()
+        tally = play_live(scene, city, speed=speed, pause=stop.wait, days=days, once=once)
+        if once and not tally.slots and not stop.is_set() and not as_json:
+            typer.echo(_("The round was played before. Without --once another one begins."))
     typer.echo(json.dumps(tally.as_dict(), ensure_ascii=False) if as_json else told(tally))
 
 

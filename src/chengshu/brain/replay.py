@@ -116,8 +116,11 @@ def play_live(
     """Play the recorded days round after round as if they happened now, `speed` times as fast as they did.
 
     Findings occur when they are played; their true time stays in their facts and their words say that they are a replay.
-    Each round is a stream of its own. A restart goes on where the last one stopped. At true speed (1 or slower) the first round
-    begins at the present time of day, on the recorded day of the same weekday where there is one.
+    Each round is a stream of its own. A restart goes on where the last one stopped. `once` is one round in all:
+    where it was played already, nothing is, so that a city that starts again is not flooded with what it has seen.
+
+    At true speed (1 or slower) the first round begins at the present time of day, on the recorded day of the same weekday
+    where there is one.
     """
     if speed <= 0:
         raise Invalid("The speed is not above 0.", where="--speed", remedy="1 is true speed, 60 a minute per second.")
@@ -151,7 +154,8 @@ def label(batch: Batch, known: Catalog) -> ReplayLabel:
     with translation.override(known.city.language):
         day = batch.start.astimezone(known.zone)
         sentence = _("Replay of recorded data of %(time)s; it is not happening now.")
-        return ReplayLabel(mark=_("[Replay] "), sentence=sentence % {"time": f"{day:%Y-%m-%d %H:%M}"})
+        mark = _("[Replay of %(time)s] ") % {"time": f"{day:%m-%d %H:%M}"}
+        return ReplayLabel(mark=mark, sentence=sentence % {"time": f"{day:%Y-%m-%d %H:%M}"})
 
 
 def _tally(loaded: Loaded, known: Catalog, tape: Tape) -> Tally:
@@ -170,6 +174,9 @@ def _rounds(
     """Streams and batches to play: the rest of the round that was left, then new rounds."""
     number, seen = standing(loaded.scene.name, known.city.pk)
     left = [batch for batch in tape.batches if seen is None or batch.end > seen]
+    if once and number and not left:
+        log.info("replay.played_already", scene=loaded.scene.name, city=known.city.name, round=number)
+        return
     if number == 0 or not left:
         number, left = number + 1, list(tape.batches)
         left = left[_present(tape, known, now()) :] if speed <= 1 else left

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from chengshu.cases import dispatch
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.clocks import Running, changes
 from chengshu.cases.models import Case, Clock, Move
+from chengshu.cases.projection import Rules, mend
 from chengshu.cases.records import MoveRequest, Verdict
 from chengshu.cases.writing import again, call, check_text, check_time, moments, waves
 from chengshu.core.errors import Invalid, NotAllowed
@@ -25,6 +26,9 @@ from chengshu.places.locate import cell_of, divisions_at
 
 LONGEST_NOTE = 5_000
 LONGEST_PLACE = 500
+UNDO = timedelta(
+    minutes=5
+)  # for which the last step can be taken back: long enough to see a slip, too short to rely on
 CORRECTIONS = ("type", "severity", "division", "lon", "lat", "place_text")
 _STANDING = """
     SELECT id, kind_id, type_id, state_id, version, severity, source, places, opened_at FROM cases_case WHERE id = ANY (%s)
@@ -67,12 +71,40 @@ def advance(
 
 def _single(known: Catalog, wave: Sequence[tuple[int, tuple[MoveRequest, datetime]]]) -> bool:
     """Whether none of the moves can be followed by another, which would be a second statement."""
-    return not any(request.move in known.bounces for _i, (request, _at) in wave)
+    return not any(request.move in known.bounces | known.undoes for _i, (request, _at) in wave)
+
+
+def foresee(requests: Sequence[MoveRequest], *, actor: Principal, at: datetime) -> list[tuple[Verdict, int | None]]:
+    """What `advance()` would answer now, and the unit each case would go to; nothing is written."""
+    known, found = catalog(actor.city), []
+    for request in requests:
+        _check(request, actor)
+        _check_codes(known, request, at)
+    for wave in waves([(i, (request, at)) for i, request in enumerate(requests)], lambda row: [row[1][0].case]):
+        _moves, rows = _rows(known, wave, actor)
+        verdicts = call("cases_judge", rows)
+        found += [(verdict, row["unit_id"]) for verdict, row in zip(verdicts, rows, strict=True)]
+    return found
 
 
 def _advance(
     known: Catalog, wave: Sequence[tuple[int, tuple[MoveRequest, datetime]]], actor: Principal
 ) -> list[Verdict]:
+    moves, rows = _rows(known, wave, actor)
+    verdicts = call("cases_move", rows)
+    verdicts = _restored(verdicts, [moves[i] for i, _request in wave])
+    bounced = [
+        (verdict.case, time)
+        for verdict, (i, (_request, time)) in zip(verdicts, wave, strict=True)
+        if verdict.ok and (move := moves[i]) and "count_return" in move.does
+    ]
+    return verdicts if not bounced else _with_last_resort(known, verdicts, bounced)
+
+
+def _rows(
+    known: Catalog, wave: Sequence[tuple[int, tuple[MoveRequest, datetime]]], actor: Principal
+) -> tuple[dict[int, Move | None], list[dict[str, Any]]]:
+    """The move of each request, as its case stands, and the request as a row for the SQL functions."""
     standing = _read([request.case for _i, (request, _at) in wave])
     moves = {i: _move(known, request, standing) for i, (request, _) in wave}
     running = _running([request.case for i, (request, _) in wave if _reads_clocks(moves[i])])
@@ -80,13 +112,7 @@ def _advance(
         _row(known, i, request, time, actor, standing.get(request.case), moves[i], running.get(request.case, []))
         for i, (request, time) in wave
     ]
-    verdicts = call("cases_move", rows)
-    bounced = [
-        (verdict.case, time)
-        for verdict, (i, (_request, time)) in zip(verdicts, wave, strict=True)
-        if verdict.ok and (move := moves[i]) and "count_return" in move.does
-    ]
-    return verdicts if not bounced else _with_last_resort(known, verdicts, bounced)
+    return moves, rows
 
 
 def _read(cases: Sequence[UUID]) -> dict[UUID, Standing]:
@@ -162,9 +188,16 @@ def _row(
         "cell": cell_of(request.lon, request.lat) if request.lon is not None and request.lat is not None else None,
         "place_id": place,
         "places": known.divisions[place].path if place else None,
-        "not_before": at - known.reopen_window(at) if move and "window" in move.needs else None,
+        "not_before": earliest(known, move, at) if move else None,
         "returns_limit": _returns_limit(known, at) if move and "count_return" in move.does else None,
     }
+
+
+def earliest(known: Catalog, move: Move, at: datetime) -> datetime | None:
+    """The earliest closing that a move can still reopen, or step that it can still take back."""
+    if "undo" in move.does:
+        return at - UNDO
+    return at - known.reopen_window(at) if "window" in move.needs else None
 
 
 def _facts(request: MoveRequest, move: Move | None, type: int | None, place: int | None) -> dict[str, Any]:
@@ -248,6 +281,15 @@ def _with_last_resort(
     return verdicts
 
 
+def _restored(verdicts: list[Verdict], moves: Sequence[Move | None]) -> list[Verdict]:
+    """After a step was taken back the case is what its other steps tell, clocks and tasks included (cases/life.py)."""
+    pairs = list(zip(verdicts, moves, strict=True))
+    back = [verdict.case for verdict, move in pairs if verdict.ok and move and "undo" in move.does]
+    if back:
+        mend(Rules.read(), back)
+    return [replace(v, version=(v.version or 0) + 1) if v.case in back and v.ok else v for v in verdicts]
+
+
 def _after(verdict: Verdict, moved: Verdict) -> Verdict:
     """The verdict of the return, with the version the case has after what followed from it."""
     return Verdict(
@@ -287,7 +329,11 @@ def _check(request: MoveRequest, actor: Principal) -> None:
     if request.until is not None:
         check_time("until", request.until, where)
     if request.severity is not None and request.severity not in (1, 2, 3, 4):
-        raise Invalid(f"severity {request.severity} is not 1 to 4.", where=where, remedy="Use 1 (urgent) to 4 (minor).")
+        raise Invalid(
+            _("Severity %(severity)s is not 1 to 4.") % {"severity": request.severity},
+            where=where,
+            remedy="Use 1 (urgent) to 4 (minor).",
+        )
 
 
 def _check_codes(known: Catalog, request: MoveRequest, at: datetime) -> None:

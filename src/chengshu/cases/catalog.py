@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
 
 from chengshu.cases.models import CaseType, Kind, Move, State
 from chengshu.core.calendar import WorkingCalendar
@@ -19,6 +22,7 @@ from chengshu.parties.models import Department
 from chengshu.places.models import City, Division, Part
 
 T = TypeVar("T")
+PLACE_ENDS = re.compile(r"(?:区|县|市|街道|镇|乡|社区|村)$")
 FRESH = 1.0  # seconds for which a process trusts the version it has read
 
 
@@ -54,6 +58,11 @@ class Catalog:
     parts: Mapping[str, Any]
 
     @cached_property
+    def memo(self) -> dict[str, Any]:
+        """What readers worked out of this configuration; it goes when the configuration changes."""
+        return {}
+
+    @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.city.timezone)
 
@@ -83,6 +92,32 @@ class Catalog:
         return {department.code: department for department in self.departments.values()}
 
     @cached_property
+    def named_places(self) -> dict[str, list[int]]:
+        """Divisions of today below the city by their code and names, also without the last syllable (西湖 for 西湖区)."""
+        found: dict[str, list[int]] = {}
+        for pk, place in self.divisions.items():
+            if place.valid_to is None and pk != self.root:
+                short = place.name[: -len(end[0])] if (end := PLACE_ENDS.search(place.name)) else ""
+                for name in {
+                    place.code,
+                    place.name.casefold(),
+                    place.name_en.casefold(),
+                    short if len(short) > 1 else "",
+                }:
+                    found.setdefault(name, []).append(pk)
+        found.pop("", None)
+        return found
+
+    @cached_property
+    def named_units(self) -> dict[str, list[int]]:
+        """Departments by their code and names."""
+        found: dict[str, list[int]] = {}
+        for pk, unit in self.departments.items():
+            for name in {unit.code.casefold(), unit.name.casefold(), unit.name_en.casefold()} - {""}:
+                found.setdefault(name, []).append(pk)
+        return found
+
+    @cached_property
     def _division_codes(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         for pk, place in self.divisions.items():
@@ -95,7 +130,9 @@ class Catalog:
         now = [pk for pk in known if self.divisions[pk].valid_to is None]
         then = [pk for pk in known if self.divisions[pk].valid(on)]
         if not (then or now):
-            raise Invalid(f"No division {code!r}.", remedy="Use a code of the city's divisions.")
+            raise Invalid(
+                _("No division %(code)s.") % {"code": repr(code)}, remedy="Use a code of the city's divisions."
+            )
         return (then or now)[0]
 
     @cached_property
@@ -112,17 +149,30 @@ class Catalog:
         return {(t.id, stage): _history(t, stage, self.zone) for t in self.types.values() for stage in _stages(t)}
 
     def kind(self, code: str) -> Kind:
-        return _known(self.kind_codes, code, "case kind")
+        return _known(self.kind_codes, code, _("No case kind %(code)s."))
 
     def type(self, code: str) -> CaseType:
-        return _known(self.type_codes, code, "case type")
+        return _known(self.type_codes, code, _("No case type %(code)s."))
 
     def department(self, code: str) -> Department:
-        return _known(self.department_codes, code, "department")
+        return _known(self.department_codes, code, _("No department %(code)s."))
 
-    def limit(self, type_id: int | None, stage: str, at: datetime) -> Limit | None:
-        """The limit of a stage for cases of a type that enter it at a time; None when there is none."""
-        history = self._limits.get((type_id or 0, stage))
+    @cached_property
+    def _kind_limits(self) -> dict[tuple[int, str], Limit]:
+        return {
+            (kind.pk, stage): Limit.parse(text, where=kind.code)
+            for kind in self.kinds.values()
+            for stage, text in kind.limits.items()
+        }
+
+    def limit(self, kind_id: int, type_id: int | None, stage: str, at: datetime) -> Limit | None:
+        """The limit of a stage for cases of a type that enter it at a time; None when there is none.
+
+        Nobody may yet have said of what type a case is: until then the limits of its kind hold, so that it has a clock.
+        """
+        if type_id is None:
+            return self._kind_limits.get((kind_id, stage))
+        history = self._limits.get((type_id, stage))
         return history.at(at) if history else None
 
     def parameter(self, name: str, at: datetime) -> Any:
@@ -136,15 +186,31 @@ class Catalog:
         """Codes of the moves that give a case back, after which it may go to the last resort."""
         return frozenset(move.code for move in self.moves.values() if "count_return" in move.does)
 
-    def moves_from(self, kind: int, state: int) -> list[Move]:
-        """The moves that lead out of a state, in the order of the pack."""
-        found = (move for (k, _code, s), move in self.moves.items() if (k, s) == (kind, state))
-        return sorted(found, key=lambda move: move.rank)
+    @cached_property
+    def every_move(self) -> dict[int, Move]:
+        """The moves in use by id."""
+        return {move.pk: move for move in self.moves.values()}
+
+    @cached_property
+    def undoes(self) -> frozenset[str]:
+        """Codes of the moves that take the last step back."""
+        return frozenset(move.code for move in self.moves.values() if "undo" in move.does)
+
+    @cached_property
+    def _moves_from(self) -> dict[tuple[int, int], list[Move]]:
+        found: dict[tuple[int, int], list[Move]] = {}
+        for move in sorted(self.moves.values(), key=lambda move: move.rank):
+            found.setdefault((move.kind_id, move.from_state_id), []).append(move)
+        return found
+
+    def moves_from(self, kind: int, state: int, *, undo: bool = False) -> list[Move]:
+        """The moves that lead out of a state, in the order of the pack; with `undo` also those that take a step back."""
+        return [move for move in self._moves_from.get((kind, state), []) if undo or "undo" not in move.does]
 
 
-def _known(table: Mapping[str, T], code: str, what: str) -> T:
+def _known(table: Mapping[str, T], code: str, lacking: str) -> T:
     if code not in table:
-        raise Invalid(f"No {what} {code!r}.", remedy="Use a code of the city pack.")
+        raise Invalid(lacking % {"code": repr(code)}, remedy="Use a code of the city pack.")
     return table[code]
 
 
@@ -168,7 +234,7 @@ def catalog(city: int) -> Catalog:
         return kept[1]
     version = City.objects.values_list("version", flat=True).filter(pk=city).first()
     if version is None:
-        raise NotFound(f"No city {city}.", remedy="Load its pack with `chengshu load-city`.")
+        raise NotFound("There is no such city.", where=str(city), remedy="Load its pack with `chengshu load-city`.")
     known = kept[1] if kept and kept[1].version == version else _read(city, version)
     _kept[city] = (now, known)
     return known

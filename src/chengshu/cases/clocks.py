@@ -45,12 +45,12 @@ def warn_share(catalog: Catalog) -> float:
     return float(catalog.parts["escalation"].get("warn_share", 0.8))
 
 
-def starts(catalog: Catalog, stages: Iterable[str], type_id: int | None, at: datetime) -> list[Start]:
-    """Clocks for the stages of a type that have a limit."""
+def starts(catalog: Catalog, stages: Iterable[str], kind_id: int, type_id: int | None, at: datetime) -> list[Start]:
+    """Clocks for the stages that have a limit: that of the type, or without a type that of the kind."""
     share = warn_share(catalog)
     found = []
     for stage in stages:
-        if limit := catalog.limit(type_id, stage, at):
+        if limit := catalog.limit(kind_id, type_id, stage, at):
             due = catalog.calendar.due(at, limit)
             found.append(
                 Start(stage=stage, limit=str(limit), started_at=at, due_at=due, warn_at=warn_time(at, due, share))
@@ -104,7 +104,7 @@ def changes(
     until: datetime | None,
 ) -> list[dict[str, Any]]:
     """Everything that a move does to the clocks, but for stopping and pausing, which the database does by the move."""
-    rows: list[dict[str, Any]] = [s.row() for s in starts(catalog, move.clocks_start, type_id, at)]
+    rows: list[dict[str, Any]] = [s.row() for s in starts(catalog, move.clocks_start, move.kind_id, type_id, at)]
     if move.clocks_resume:
         rows += resumed(catalog, running, at)
     elif "extend" in move.does and until is not None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from chengshu import database
+from chengshu.cases import whole
+from chengshu.cases.advance import UNDO, earliest
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.models import Case, Clock, ClockEvent, Contact, Evidence, Move, Report, Step, Task
 from chengshu.cases.visibility import visible
+from chengshu.cases.writing import SHORTEST
 from chengshu.core.errors import Invalid, NotFound
 from chengshu.parties.models import Access
 from chengshu.parties.principal import Principal
@@ -24,16 +27,23 @@ from chengshu.parties.roles import LABELS, READS_CONTACT, Role
 # What a person may bring along with a move; other needs are conditions of the case itself.
 FIELDS = ("note", "unit", "type", "evidence", "type_evidence", "rating", "until", "tracker", "target")
 
+_JUDGE = (
+    "SELECT w.i, w.verdict, w.detail FROM unnest(cases_judge(ARRAY("
+    "SELECT r FROM jsonb_populate_recordset(NULL::cases_request, %s) r))) w"
+)
+_encode = msgspec.json.Encoder().encode
+
 _WHY = {
     "forbidden": gettext_noop("This is done by: %(roles)s."),
     "lead": gettext_noop("Only the lead unit makes this move."),
     "separation": gettext_noop("Whoever handled a case does not judge it: another person makes this move."),
     "returns": gettext_noop("The case was returned as often as allowed; the district's centre keeps it."),
+    "undo": gettext_noop("Only whoever made the last step takes it back, at once and before anybody else acts."),
     "clash": gettext_noop("Another open case has the same key."),
     "conflict": gettext_noop("Somebody else moved this case first. Look at its last step, then decide again."),
     "illegal": gettext_noop("The case is not in a state from which this move leads."),
     "missing": gettext_noop("There is no such case, or this post may not see it."),
-    "needs:note": gettext_noop("It needs a note that says why."),
+    "needs:note": gettext_noop("It needs a note of at least 2 characters that says why."),
     "needs:unit": gettext_noop("It needs the unit responsible."),
     "needs:type": gettext_noop("It needs a case type of this kind of case."),
     "needs:evidence": gettext_noop("It needs a photo or file as evidence."),
@@ -41,6 +51,7 @@ _WHY = {
     "needs:other_unit": gettext_noop("This unit has an open part in the case already."),
     "needs:rating": gettext_noop("It needs a rating from 1 to 5."),
     "needs:until": gettext_noop("It needs a time in the future."),
+    "needs:later": gettext_noop("It is due later than that already: give a time after the present due time."),
     "needs:tracker": gettext_noop("It needs a person who tracks the case."),
     "needs:target": gettext_noop("It needs another open case of the same kind."),
     "needs:tasks_done": gettext_noop("Assisting units have not finished their tasks."),
@@ -85,18 +96,25 @@ class CaseDetail:
 
     @property
     def allowed(self) -> tuple[Act, ...]:
-        return tuple(act for act in self.acts if act.allowed)
+        return tuple(act for act in self.acts if act.allowed and "undo" not in act.move.does)
 
     @property
     def refused(self) -> tuple[Act, ...]:
-        return tuple(act for act in self.acts if not act.allowed)
+        return tuple(act for act in self.acts if not act.allowed and "undo" not in act.move.does)
+
+    @property
+    def undo(self) -> Act | None:
+        """The move that takes the last step back, while it is granted."""
+        return next((act for act in self.acts if act.allowed and "undo" in act.move.does), None)
+
+    @property
+    def undo_until(self) -> datetime:
+        return self.steps[-1].at + UNDO
 
 
 def find(principal: Principal, number: str | UUID) -> Case:
     """A case by number or id, if the post may see it; NotFound in either other case, so that nothing is given away."""
-    key = {"pk": number} if isinstance(number, UUID) else {"number": number}
-    related = ("type", "kind", "state", "unit", "division", "tracker", "merged_into", "kind__city")
-    case = visible(principal).filter(**key).select_related(*related).first()
+    case = whole.seen(catalog(principal.city), principal, number)
     if case is None:
         raise NotFound(
             _(_WHY["missing"]), where=str(number), remedy=_("Check the number, or switch to another of your posts.")
@@ -107,27 +125,23 @@ def find(principal: Principal, number: str | UUID) -> Case:
 def detail(principal: Principal, number: str | UUID, *, now: datetime | None = None) -> CaseDetail:
     """The whole story of a case and the moves that the post may make."""
     case = find(principal, number)
-    steps = tuple(case.steps.select_related("move", "account", "unit", "to_state", "from_state").order_by("seq"))
-    reports = tuple(case.reports.order_by("received_at"))
-    clocks = tuple(case.clocks.select_related("unit").order_by("started_at", "pk"))
-    evidence = tuple(case.evidence.order_by("at"))
-    events = ClockEvent.objects.filter(clock__in=[clock.pk for clock in clocks]).select_related("clock")
+    parts = whole.parts(catalog(principal.city), case)
     return CaseDetail(
         case=case,
         acts=acts(principal, case, now or datetime.now(UTC)),
-        timeline=_timeline(reports, steps, evidence, events),
-        reports=reports,
-        steps=steps,
-        clocks=clocks,
-        tasks=tuple(case.tasks.select_related("unit").order_by("pk")),
-        evidence=evidence,
-        merged=tuple(case.merged.all()),
-        has_contact=Contact.objects.filter(report__case=case).exclude(name="", phone="").exists(),
+        timeline=_timeline(parts.reports, parts.steps, parts.evidence, parts.events),
+        reports=parts.reports,
+        steps=parts.steps,
+        clocks=parts.clocks,
+        tasks=parts.tasks,
+        evidence=parts.evidence,
+        merged=parts.merged,
+        has_contact=parts.has_contact,
     )
 
 
 def _timeline(
-    reports: Sequence[Report], steps: Sequence[Step], evidence: Sequence[Evidence], events: Any
+    reports: Sequence[Report], steps: Sequence[Step], evidence: Sequence[Evidence], events: Sequence[ClockEvent]
 ) -> tuple[Event, ...]:
     lines = [Event(at=r.received_at, kind="report", what=r) for r in reports if r.verdict != "opened"]
     lines += [Event(at=s.at, kind="step", what=s) for s in steps]
@@ -136,17 +150,17 @@ def _timeline(
     return tuple(sorted(lines, key=lambda line: line.at))
 
 
-def acts(principal: Principal, case: Case, now: datetime) -> tuple[Act, ...]:
-    """Every move that leads out of the case's state, judged for this post; the system's own moves are left out."""
+def acts(principal: Principal, case: Case, now: datetime, *, roles: Collection[Role] = ()) -> tuple[Act, ...]:
+    """Every move that leads out of the case's state, judged for this post; the system's own moves are left out.
+
+    Args:
+        roles: only moves that one of these roles makes; all when empty.
+    """
     known = catalog(case.kind.city_id)
-    moves = [m for m in known.moves_from(case.kind_id, case.state_id) if set(m.roles) != {Role.SYSTEM.value}]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT w.i, w.verdict, w.detail FROM unnest(cases_judge(ARRAY("
-            "SELECT r FROM jsonb_populate_recordset(NULL::cases_request, %s) r))) w",
-            [msgspec.json.encode([_question(known, principal, case, m, i, now) for i, m in enumerate(moves)]).decode()],
-        )
-        found = {i: (verdict, detail) for i, verdict, detail in cursor}
+    moves = [m for m in known.moves_from(case.kind_id, case.state_id, undo=True) if set(m.roles) != {Role.SYSTEM.value}]
+    moves = [m for m in moves if not roles or not set(roles).isdisjoint(m.roles)]
+    questions = [_question(known, principal, case, m, i, now) for i, m in enumerate(moves)]
+    found = {i: (verdict, lacking) for i, verdict, lacking in database.rows(_JUDGE, [_encode(questions).decode()])}
     return tuple(_act(move, *found[i]) for i, move in enumerate(moves))
 
 
@@ -161,7 +175,7 @@ def _question(known: Catalog, principal: Principal, case: Case, move: Move, i: i
         "scope": principal.scope.value,
         "division_id": principal.division,
         "department_id": principal.department,
-        "not_before": now - known.reopen_window(now),
+        "not_before": earliest(known, move, now),
         "returns_limit": int(known.parameter("returns_before_last_resort", now)),
     }
 
@@ -203,8 +217,9 @@ def contact(principal: Principal, number: str | UUID, purpose: str) -> list[Cont
     Raises NotFound for cases and roles that may not see it.
     """
     case = find(principal, number)
-    if len(purpose.strip()) < 4:
-        raise Invalid(_("Reading a contact needs a purpose."), where="purpose", remedy=_("Say what the call is for."))
+    if len(purpose.strip()) < SHORTEST:
+        what = _("Reading a contact needs a purpose of at least %(least)d characters.") % {"least": SHORTEST}
+        raise Invalid(what, where="purpose", remedy=_("Say what the call is for."))
     if principal.role not in READS_CONTACT or principal.account is None:
         raise NotFound(
             _("Contacts are shown to those who work on the case, for a purpose said in words."),

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from chengshu.cases.advance import advance
 from chengshu.cases.catalog import Catalog, catalog
-from chengshu.cases.models import Case, Clock, ClockEvent, Outbox
+from chengshu.cases.models import Case, Clock, ClockEvent, Outbox, Step
 from chengshu.cases.outbox import FAILED
 from chengshu.cases.records import MoveRequest
 from chengshu.cases.spoiled import work_off
@@ -21,6 +22,7 @@ from chengshu.core.limits import Limit
 from chengshu.parties.principal import system
 
 BATCH = 200
+MOST_WOKEN = 1000  # suspended cases without a clock that one sweep looks at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +92,27 @@ def _resume(known: Catalog, clock: Clock) -> None:
         advance([MoveRequest(case=case.pk, move="resume")], actor=system(known.city.pk, known.root), at=at)
     # Where the move did not wake it, it must not be found again and again.
     Clock.objects.filter(pk=clock.pk, paused_at__isnull=False).update(next_at=None)
+
+
+def wake(now: datetime) -> int:
+    """Let go on what was suspended to a date that has come, where no clock tells it; how many cases that were.
+
+    A case without any running limit has no clock that could wake it. They are few, and found by the date in their story.
+    """
+    ticking = Clock.objects.filter(case=OuterRef("pk"), stopped_at=None, next_at__isnull=False)
+    cases = Case.objects.filter(~Exists(ticking), suspended=True).select_related("kind")
+    return sum(_wake(case, now) for case in cases.order_by("pk")[:MOST_WOKEN])
+
+
+def _wake(case: Case, now: datetime) -> bool:
+    last = Step.objects.filter(case=case, move__clocks_pause=True).order_by("-seq").first()
+    until = datetime.fromisoformat(last.facts["until"]) if last and last.facts.get("until") else None
+    if until is None or until > now:
+        return False
+    known = catalog(case.kind.city_id)
+    request = MoveRequest(case=case.pk, move="resume")
+    [done] = advance([request], actor=system(known.city.pk, known.root), at=max(until, case.moved_at))
+    return done.ok
 
 
 def events(known: Catalog, clock: Clock) -> Iterator[Event]:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from PIL import ExifTags, Image, ImageOps
 
 from chengshu.cases.models import Evidence
@@ -30,7 +31,7 @@ FIRST_YEAR = 1990  # EXIF is younger; a camera whose clock was never set says 00
 PICTURES = ("JPEG", "PNG", "WEBP")
 Image.init()  # registers every format, which opening by name does not
 
-REMEDY = "Send a JPEG, PNG, WebP or PDF of at most 10 MB."
+REMEDY = gettext_noop("Send a JPEG, PNG, WebP or PDF of at most 10 MB.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,8 +115,8 @@ def examine(content: bytes, name: str, zone: ZoneInfo) -> Stored:
 def _picture(content: bytes, name: str, zone: ZoneInfo) -> Stored:
     with _decoding(content, name) as image:
         taken_at, point = _when_and_where(image, zone)
+        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))  # before it is turned, which makes a copy
         upright = _upright(image)
-        upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         out = io.BytesIO()
         upright.convert("RGB").save(out, "JPEG", quality=85)
     lon, lat = point or (None, None)
@@ -137,6 +138,7 @@ def _decoding(content: bytes, name: str) -> Iterator[Image.Image]:
                     where=name,
                     remedy=REMEDY,
                 )
+            image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # a large JPEG is decoded at a half, a quarter or an eighth
             image.load()
             yield image
     except Invalid:

@@ -1,51 +1,30 @@
-"""What a reporter may know of a case, and how one without an account shows that the case is theirs: by a secret word."""
+"""Who may follow a case from outside: its reporter and those who joined it, by account or by a secret word."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
 
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from chengshu import database
 from chengshu.cases.catalog import catalog
-from chengshu.cases.detail import Act, CaseDetail, detail
-from chengshu.cases.models import Case, Contact, Evidence, Move, Step
+from chengshu.cases.models import Case, Contact, Evidence
+from chengshu.cases.story import Follower, story
 from chengshu.core.errors import NotFound
 from chengshu.parties.access import anybody
 from chengshu.parties.principal import Principal
-from chengshu.parties.roles import Role
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that look alike
 LENGTH = 10  # letters: 49 bits, and tries are limited
-# Notes of officials that are written to the reporter; all others stay inside.
-ANSWERS = frozenset({"reject", "handle", "self_handle", "answer", "reply", "suspend", "extend", "close", "invalid"})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """One public line of a case's story. `note` is empty where what was written is not for the reporter."""
-
-    at: datetime
-    move: Move
-    unit: str
-    own: bool
-    note: str
-    rating: int | None
-    evidence: tuple[Evidence, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PublicCase:
-    """A case as its reporter sees it: no names of officials, no internal notes, nobody's personal data."""
-
-    case: Case
-    steps: tuple[Step, ...]
-    lines: tuple[Line, ...]
-    acts: tuple[Act, ...]
+_KNOWN = """
+    SELECT c.reporter_id IS NOT DISTINCT FROM %s OR EXISTS (
+               SELECT FROM cases_report r WHERE r.case_id = c.id AND r.account_id = %s AND r.verdict <> 'joined'),
+           (SELECT r.verdict FROM cases_report r JOIN cases_contact x ON x.report_id = r.id
+            WHERE r.case_id = c.id AND x.secret = %s LIMIT 1),
+           EXISTS (SELECT FROM cases_report r WHERE r.case_id = c.id AND r.account_id = %s)
+    FROM cases_case c JOIN cases_kind k ON k.id = c.kind_id WHERE c.number = %s AND k.city_id = %s
+"""
 
 
 def new_word(seed: str) -> str:
@@ -64,58 +43,63 @@ def digest(word: str) -> str:
     return salted_hmac("chengshu.cases.following.digest", plain, algorithm="sha256").hexdigest()
 
 
-def reporter_of(number: str, word: str, language: str) -> Principal:
-    """The reporter without an account of a case, proven by the word.
+def account_digest(account: int) -> str:
+    """What stands in the place of a word where somebody joined a case with their account.
+
+    The report itself names no account: whoever joins must not see the case as if it were theirs, with another's words.
+    """
+    return salted_hmac("chengshu.cases.following.account", str(account), algorithm="sha256").hexdigest()
+
+
+def by_word(number: str, word: str, language: str) -> Follower:
+    """The follower without an account of a case, proven by the word.
 
     Raises:
         NotFound: there is no such case or the word is not one of its reports; which of the two is not told.
     """
     case = Case.objects.filter(number=number.strip()).select_related("kind").first()
-    secrets = (
-        Contact.objects.filter(report__case=case).exclude(secret="").values_list("secret", flat=True) if case else []
-    )
+    found = Contact.objects.filter(report__case=case).exclude(secret="").values_list("secret", "report__verdict")
     wanted = digest(word)
-    if case is None or not any(hmac.compare_digest(secret, wanted) for secret in secrets):
+    own = [verdict for secret, verdict in (found if case else ()) if hmac.compare_digest(secret, wanted)]
+    if case is None or not own:
         raise NotFound(
             _("This number and word do not belong together."),
             where=number,
             remedy=_("Look at the answer you got when you reported; both stand there."),
         )
-    return anybody(city=case.kind.city_id, root=catalog(case.kind.city_id).root, language=language, proven=True)
+    return proven(case.kind.city_id, language, opener="opened" in own)
 
 
-def public(principal: Principal, number: str | UUID) -> PublicCase:
-    """The public part of a case that this principal may see; of a merged case, its own story up to the merging."""
-    whole = detail(principal, number)
-    lines = tuple(_line(step, principal, whole) for step in whole.steps if _shown(step))
-    return PublicCase(case=whole.case, steps=whole.steps, lines=lines, acts=tuple(_own(whole.allowed)))
+def proven(city: int, language: str, *, opener: bool) -> Follower:
+    """Somebody without an account who showed the word of a case before."""
+    principal = anybody(city=city, root=catalog(city).root, language=language, proven=True)
+    return Follower(principal=principal, opener=opener)
+
+
+def by_account(principal: Principal, number: str) -> Follower | None:
+    """The follower of a case by their account; None when they neither reported nor joined it."""
+    if principal.account is None:
+        return None
+    account = principal.account
+    values = [account, account, account_digest(account), account, number, principal.city]
+    [(own, joined_as, by_report)] = database.rows(_KNOWN, values) or [(False, None, False)]
+    if own:
+        return Follower(principal=principal, opener=True)
+    if joined_as or by_report:
+        return proven(principal.city, principal.language, opener=joined_as == "opened")
+    return None
+
+
+def shows(follower: Follower, number: str, file: Evidence) -> bool:
+    """Whether a follower may look at a file: it stands in the part of the case that they see."""
+    found = story(follower, number)
+    return found is not None and any(file.pk == each.pk for line in found.lines for each in line.evidence)
 
 
 def sees_file(principal: Principal, file: Evidence) -> bool:
-    """Whether a reporter may look at a file: they sent it themselves, or it stands in the public part of their case."""
+    """Whether a citizen may look at a file: they sent it themselves, or it stands in the public part of their case."""
     if file.account_id is not None and file.account_id == principal.account:
         return True
-    return file.case_id is not None and any(file in line.evidence for line in public(principal, file.case_id).lines)
-
-
-def _own(acts: Iterable[Act]) -> Iterable[Act]:
-    return (act for act in acts if Role.CITIZEN.value in act.move.roles)
-
-
-def _shown(step: Step) -> bool:
-    """A change of state is public, and so is whatever the reporter did; notes and inspections on the way are not."""
-    return step.from_state_id != step.to_state_id or step.role == Role.CITIZEN or step.move.code in {"extend", "urge"}
-
-
-def _line(step: Step, principal: Principal, whole: CaseDetail) -> Line:
-    own = step.role == Role.CITIZEN and step.account_id == principal.account
-    answer = own or step.move.code in ANSWERS
-    return Line(
-        at=step.at,
-        move=step.move,
-        unit=step.unit.name if step.unit else "",
-        own=own,
-        note=step.note if answer else "",
-        rating=step.facts.get("rating"),
-        evidence=tuple(e for e in whole.evidence if answer and e.seq == step.seq),
-    )
+    number = file.case.number if file.case is not None else ""
+    follower = by_account(principal, number) if number else None
+    return follower is not None and shows(follower, number, file)

@@ -17,11 +17,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 from psycopg import Connection, errors
 
 from chengshu.cases.catalog import Catalog, catalog
@@ -30,6 +32,7 @@ from chengshu.cases.life import Made, live, settle
 from chengshu.cases.models import CaseType, Kind
 from chengshu.cases.report import opening_facts
 from chengshu.cases.rows import COLUMNS, Checked, History, Lines, PastMove, Scribe
+from chengshu.cases.writing import SHORTEST
 from chengshu.core.errors import ChengshuError, Conflict, Invalid
 from chengshu.core.ids import new_id
 from chengshu.parties.principal import Principal
@@ -164,7 +167,7 @@ def check(known: Catalog, history: History) -> Checked:
     steps = [opening]
     for past in history.moves:
         steps.append(_step(known, kind, steps, past))
-    life = live(opening, steps[1:], known.states, kind.opening_clocks, known.limit)
+    life = live(opening, steps[1:], known.states, kind.opening_clocks, partial(known.limit, kind.pk))
     return Checked(
         history=history, case=new_id(), kind=kind, type=type, division=division, steps=tuple(steps), life=life
     )
@@ -184,16 +187,21 @@ def _step(known: Catalog, kind: Kind, before: list[Made], past: PastMove) -> Mad
     """The next step; raises `Invalid` when it may not follow what stands before."""
     state = before[-1].move.to_state_id
     move = known.moves.get((kind.pk, past.move, state))
-    if move is None:
+    if move is None or "undo" in move.does:  # what was taken back there is no part of the history
         legal = ", ".join(sorted(m.code for m in known.moves_from(kind.pk, state)))
-        what = f"The move {past.move!r} does not lead on from the state {known.states[state].code!r}."
-        raise Invalid(what, remedy=f"Possible there: {legal or 'nothing'}.")
+        what = _("The move %(move)s does not lead on from the state %(state)s.")
+        raise Invalid(
+            what % {"move": repr(past.move), "state": repr(known.states[state].code)},
+            remedy=_("Possible there: %(moves)s.") % {"moves": legal or "–"},
+        )
     if _aware(past.at) < before[-1].at:
-        raise Invalid(f"The move {past.move!r} is dated before the one it follows.", remedy="Correct the times.")
+        what = _("The move %(move)s is dated before the one it follows.") % {"move": repr(past.move)}
+        raise Invalid(what, remedy="Correct the times.")
     unit = known.department(past.unit).pk if past.unit else None
     made = Made(move=move, at=past.at, unit=unit, account=past.account, facts=past.facts)
     if lacking := _lacking(made, past, before):
-        raise Invalid(f"The move {past.move!r} lacks what it needs: {lacking}.", remedy="Complete the history.")
+        what = _("The move %(move)s lacks what it needs: %(lacking)s.") % {"move": repr(past.move), "lacking": lacking}
+        raise Invalid(what, remedy="Complete the history.")
     return made
 
 
@@ -202,28 +210,28 @@ def _lacking(made: Made, past: PastMove, before: list[Made]) -> str:
     facts, needs = made.facts, made.move.needs
     present = {
         "unit": made.unit is not None,
-        "note": len(past.note.strip()) >= 2,
+        "note": len(past.note.strip()) >= SHORTEST,
         "rating": facts.get("rating") in (1, 2, 3, 4, 5),
         "until": "until" in facts,
         "tracker": "tracker_id" in facts,
         "target": "target" in facts,
     }
     if past.role is not None and past.role not in made.move.roles:
-        return f"a role among {', '.join(made.move.roles)}"
+        return _("a role among %(roles)s") % {"roles": ", ".join(made.move.roles)}
     if made.account is not None and any(s.account == made.account and s.move.code in made.move.not_who for s in before):
-        return f"another person than whoever made {', '.join(made.move.not_who)}"
+        return _("another person than whoever made %(moves)s") % {"moves": ", ".join(made.move.not_who)}
     return next((need for need in needs if not present.get(need, True)), "")
 
 
 def _aware(at: datetime) -> datetime:
     if at.tzinfo is None:
-        raise Invalid(f"The time {at} has no zone.", remedy="Give times with their offset.")
+        raise Invalid(_("The time %(time)s has no zone.") % {"time": at}, remedy="Give times with their offset.")
     return at
 
 
 def _write(raw: Connection[Any], chunk: dict[tuple[str, str], Lines]) -> int:
     """Write a chunk in one transaction, but for what is stored already; how many cases that were."""
-    for _ in range(TRIES):
+    for _try in range(TRIES):
         try:
             return _write_new(raw, chunk)
         except errors.UniqueViolation as error:

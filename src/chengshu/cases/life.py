@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from chengshu.cases.clocks import GIVEN
@@ -132,9 +133,18 @@ def live(
     if facts.get("due_at"):
         life.clocks.append(_given(life, moment(facts["due_at"])))
     _start(life, [s for s in stages if not (s == "total" and facts.get("due_given"))], opening, limit, opening.unit)
-    for made in later:
-        _step(life, made, states[made.move.to_state_id].phase, limit)
+    steps = list(later)
+    for made, following in zip_longest(steps, steps[1:]):
+        if _withdraws(made) or _withdraws(following):
+            life.seq, life.moved_at = life.seq + 1, max(life.moved_at, made.at)
+        else:
+            _step(life, made, states[made.move.to_state_id].phase, limit)
     return life
+
+
+def _withdraws(made: Made | None) -> bool:
+    """Whether a step takes back the one before it. Of both, nothing but their count and time remains."""
+    return made is not None and "undo" in made.move.does
 
 
 def _given(life: Life, due: datetime) -> ClockLife:

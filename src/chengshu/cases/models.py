@@ -22,6 +22,7 @@ class Kind(models.Model):
     label = models.TextField()
     label_en = models.TextField()
     opening_clocks = ArrayField(models.TextField(), default=list, help_text="stages whose clocks start with the case")
+    limits = models.JSONField(default=dict, help_text="stage → limit, for cases without a type")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["city", "code"], name="kind_once")]
@@ -139,6 +140,7 @@ class Case(models.Model):
             models.UniqueConstraint(fields=["scene", "key"], condition=Q(closed_at=None), name="case_one_open_per_key"),
             models.CheckConstraint(condition=Q(scene=None) | Q(key__isnull=False), name="case_scene_has_key"),
             models.CheckConstraint(condition=Q(rating=None) | Q(rating__range=(1, 5)), name="case_rating"),
+            models.CheckConstraint(condition=Q(closed_at=None) | Q(due_at=None), name="case_ended_is_not_due"),
         ]
         indexes = [
             models.Index(F("due_at"), F("id"), condition=Q(closed_at=None), name="case_open_due"),
@@ -150,7 +152,11 @@ class Case(models.Model):
             models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="case_merged"),
             models.Index(fields=["unit", "id"], name="case_unit"),
             models.Index(fields=["opened_at"], name="case_opened"),
+            models.Index(fields=["id"], condition=Q(suspended=True), name="case_suspended"),
             models.Index(fields=["closed_at"], condition=Q(closed_at__isnull=False), name="case_closed"),
+            models.Index(
+                F("cell"), F("closed_at").desc(), condition=Q(closed_at__isnull=False), name="case_closed_cell"
+            ),
         ]
 
 
@@ -187,9 +193,16 @@ class Contact(models.Model):
     report = models.OneToOneField(Report, models.CASCADE, primary_key=True, related_name="contact")
     name = models.TextField(blank=True)
     phone = models.TextField(blank=True)
+    phone_key = models.TextField(blank=True, help_text="keyed digest of the telephone, by which it is looked for")
     secret = models.TextField(
-        blank=True, help_text="digest of the word by which an anonymous reporter follows the case"
+        blank=True, help_text="digest of the word, or of the account that joined, by which the case is followed"
     )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["secret"], condition=~Q(secret=""), name="contact_secret"),
+            models.Index(fields=["phone_key"], condition=~Q(phone_key=""), name="contact_phone"),
+        ]
 
 
 class Step(models.Model):

@@ -110,13 +110,18 @@ def _life(rules: Rules, case: Case, steps: Sequence[Made], clocks: Mapping[tuple
     known = rules.city(case)
     limits = {(clock.stage, clock.started_at): clock.limit for clock in clocks.values()}
     stages = rules.kinds[case.kind_id].opening_clocks
-    return live(steps[0], steps[1:], rules.states, stages, partial(_limit, known, limits))
+    return live(steps[0], steps[1:], rules.states, stages, partial(_limit, known, limits, case.kind_id))
 
 
 def _limit(
-    known: Catalog, limits: Mapping[tuple[str, datetime], str], type: int | None, stage: str, at: datetime
+    known: Catalog,
+    limits: Mapping[tuple[str, datetime], str],
+    kind: int,
+    type: int | None,
+    stage: str,
+    at: datetime,
 ) -> Limit | str | None:
-    return limits.get((stage, at)) or known.limit(type, stage, at)
+    return limits.get((stage, at)) or known.limit(kind, type, stage, at)
 
 
 def _settle(rules: Rules, found: Iterable[Stored]) -> None:

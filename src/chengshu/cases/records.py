@@ -27,6 +27,7 @@ class NewReport:
         due_at: a due time given by the origin for the whole case, instead of the type's limit.
         contact: `name`, `phone`, `secret` (digest) of the reporter, kept apart as personal data.
         payload: the original, kept forever.
+        joins: the open case that whoever reports says it belongs to; when that has ended meanwhile, a new case is opened.
     """
 
     origin: str
@@ -50,6 +51,7 @@ class NewReport:
     contact: dict[str, str] | None = None
     payload: dict[str, Any] = field(default_factory=dict)
     evidence: tuple[UUID, ...] = ()
+    joins: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +122,7 @@ _REMEDIES = {
     "lead": gettext_noop("Ask the lead unit."),
     "separation": gettext_noop("Ask a colleague."),
     "returns": gettext_noop("Handle it, or ask the dispatcher for an assisting unit."),
+    "undo": gettext_noop("Look at its last step, then make another move."),
     "needs": gettext_noop("Add what is missing and send it again."),
 }
 _ERRORS: dict[str, type[ChengshuError]] = {
@@ -131,5 +134,6 @@ _ERRORS: dict[str, type[ChengshuError]] = {
     "lead": NotAllowed,
     "separation": NotAllowed,
     "returns": NotAllowed,
+    "undo": Conflict,
     "needs": Invalid,
 }

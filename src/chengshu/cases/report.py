@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from chengshu.cases.advance import advance
@@ -14,14 +15,17 @@ from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.clocks import Start, given, starts
 from chengshu.cases.models import CaseType, Kind
 from chengshu.cases.records import MoveRequest, NewReport, Verdict
+from chengshu.cases.telephones import key as phone_key
 from chengshu.cases.writing import again, call, check_text, check_time, moments, waves
 from chengshu.core.errors import Invalid
 from chengshu.core.ids import new_id
 from chengshu.core.text import index_terms
 from chengshu.parties.principal import Principal, system
-from chengshu.places.locate import cell_of, divisions_at
+from chengshu.parties.roles import Role
+from chengshu.places.locate import cell_of, divisions_at, far_outside
 
 LONGEST = {"title": 200, "description": 20_000, "place_text": 500, "origin": 100, "origin_key": 300, "key": 300}
+POINT = "lon, lat"  # where a report's point is wrong
 FUTURE = timedelta(minutes=10)  # how far ahead another machine's clock may be
 
 
@@ -65,7 +69,8 @@ def _open(known: Catalog, rows: Sequence[dict[str, Any]]) -> list[Verdict]:
 def _reopen(known: Catalog, row: dict[str, Any], verdict: Verdict) -> Verdict:
     """Reopen the case of a finding that is newer than its closing; the finding stays with it even if that is impossible."""
     actor = system(known.city.pk, known.root)
-    note = _("Found again: %(title)s") % {"title": row["title"]}
+    with translation.override(known.city.language):  # it stays in the story, whoever's process writes it
+        note = _("Found again: %(title)s") % {"title": row["title"]}
     request = MoveRequest(case=verdict.case, move="reopen", note=note)
     [moved] = advance([request], actor=actor, at=row["at"])
     outcome = "reopened" if moved.ok else "stale"
@@ -84,7 +89,7 @@ def _row(known: Catalog, i: int, new: NewReport, at: datetime, actor: Principal)
     _check(new, at)
     type = known.type(new.type) if new.type else None
     kind = _kind(known, new, type)
-    division = _division(known, new, at)
+    division = _division(known, new, actor, at)
     severity = new.severity or (type.severity if type else 3)
     unit = known.department(new.unit).pk if new.unit else None
     return {
@@ -117,13 +122,14 @@ def _row(known: Catalog, i: int, new: NewReport, at: datetime, actor: Principal)
         "occurred_at": new.occurred_at,
         "reopen_after": at - known.reopen_window(at) if new.scene else None,
         "payload": new.payload,
-        "contact": new.contact,
+        "contact": new.contact and {**new.contact, "phone_key": phone_key(new.contact.get("phone", ""))},
         "facts": opening_facts(
             type.pk if type else None, severity, unit, division, given=new.due_given, due=new.due_at
         ),
         "terms": index_terms(new.title, new.description, new.place_text, type.name if type else ""),
         "clocks": [start.row() for start in _clocks(known, kind, type, new, at)],
         "evidence": new.evidence,
+        "join_id": new.joins,
     }
 
 
@@ -137,7 +143,7 @@ def opening_facts(
 
 def _clocks(known: Catalog, kind: Kind, type: CaseType | None, new: NewReport, at: datetime) -> list[Start]:
     stages = {*kind.opening_clocks, "total"} - ({"total"} if new.due_given else set())
-    found = starts(known, stages, type.pk if type else None, at)
+    found = starts(known, stages, kind.pk, type.pk if type else None, at)
     if new.due_at is not None:
         found = [start for start in found if start.stage != "total"] + [given(known, new.due_at, at)]
     return found
@@ -151,14 +157,36 @@ def _kind(known: Catalog, new: NewReport, type: CaseType | None) -> Kind:
     return known.kind(new.kind)
 
 
-def _division(known: Catalog, new: NewReport, at: datetime) -> int:
-    """The smallest division known for a report: the one given, the one around the point, or the city."""
+def _division(known: Catalog, new: NewReport, actor: Principal, at: datetime) -> int:
+    """The smallest division known for a report: the one given, the one around the point, the patrol's ground, or the city.
+
+    Outlines may be known of districts only, and a point need not be known at all. A grid worker reports what they meet on
+    their own ground: unless the point lies elsewhere, the report belongs to the division of their post.
+    """
     on = at.astimezone(known.zone).date()
+    found = known.root
+    if new.lon is not None and new.lat is not None:
+        found = _around(known, new.lon, new.lat, on, actor)
     if new.division:
         return known.division(new.division, on)
-    if new.lon is not None and new.lat is not None:
-        found = divisions_at(known.city.pk, new.lon, new.lat, on)
-        return found[-1] if found else known.root
+    own = known.divisions.get(actor.division)
+    walks = actor.role is Role.GRID_WORKER and own is not None and own.valid(on) and found in own.path
+    return actor.division if walks else found
+
+
+def _around(known: Catalog, lon: float, lat: float, on: date, actor: Principal) -> int:
+    """The division around a point. People and other systems are told of a slip at once: a point outside the city is refused.
+
+    Scenes and replays bring what was recorded, which is kept under the city's root.
+    """
+    if found := divisions_at(known.city.pk, lon, lat, on):
+        return found[-1]
+    if actor.role is not Role.SYSTEM and far_outside(known.city.pk, lon, lat):
+        raise Invalid(
+            _("This point lies outside the city."),
+            where=POINT,
+            remedy=_("Put it where the problem is, or leave it out and say the place in words."),
+        )
     return known.root
 
 
@@ -185,7 +213,9 @@ def _check(new: NewReport, at: datetime) -> None:
         raise Invalid("scene and key come together.", where=new.origin_key, remedy="Give both or neither.")
     if new.severity is not None and new.severity not in (1, 2, 3, 4):
         raise Invalid(
-            f"severity {new.severity} is not 1 to 4.", where=new.origin_key, remedy="Use 1 (urgent) to 4 (minor)."
+            _("Severity %(severity)s is not 1 to 4.") % {"severity": new.severity},
+            where=new.origin_key,
+            remedy="Use 1 (urgent) to 4 (minor).",
         )
     _check_place_and_time(new, at)
 
@@ -195,7 +225,9 @@ def _check_place_and_time(new: NewReport, at: datetime) -> None:
         raise Invalid("lon and lat come together.", where=new.origin_key, remedy="Give both or neither.")
     if new.lon is not None and new.lat is not None and not (-180 <= new.lon <= 180 and -90 <= new.lat <= 90):
         raise Invalid(
-            f"({new.lon}, {new.lat}) is no WGS 84 point.", where=new.origin_key, remedy="Longitude first, in degrees."
+            _("(%(lon)s, %(lat)s) is no point on earth.") % {"lon": new.lon, "lat": new.lat},
+            where=POINT,
+            remedy="Give longitude and latitude in degrees.",
         )
     for name, time in (("occurred_at", new.occurred_at), ("due_at", new.due_at)):
         if time is not None:

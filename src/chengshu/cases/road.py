@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from chengshu.cases.catalog import Catalog
 from chengshu.cases.models import Case, State, Step
@@ -10,10 +10,17 @@ from chengshu.cases.models import Case, State, Step
 
 def road(known: Catalog, case: Case, steps: Iterable[Step]) -> tuple[State, ...]:
     """The states passed, the present one, and those ahead. What was gone through twice stands there once."""
-    present = known.states[case.state_id]
-    passed = {step.to_state_id for step in steps} - {present.pk}
-    behind = [known.states[pk] for pk in passed if known.states[pk].rank < present.rank]
-    return (*sorted(behind, key=lambda state: state.rank), present, *_ahead(known, case.kind_id, present))
+    return road_of(known, case.kind_id, case.state_id, {step.to_state_id for step in steps})
+
+
+def road_of(known: Catalog, kind: int, state: int, passed: Collection[int]) -> tuple[State, ...]:
+    """As `road`, of a case known by the ids of its kind, its state and the states it went through."""
+    present = known.states[state]
+    behind = [known.states[pk] for pk in passed if pk != state and known.states[pk].rank < present.rank]
+    ways: dict[tuple[int, int], tuple[State, ...]] = known.memo.setdefault("ways", {})
+    if (ahead := ways.get((kind, state))) is None:
+        ahead = ways[kind, state] = _ahead(known, kind, present)
+    return (*sorted(behind, key=lambda state: state.rank), present, *ahead)
 
 
 def _ahead(known: Catalog, kind: int, state: State) -> tuple[State, ...]:

@@ -15,7 +15,7 @@ from chengshu.cases.clocks import warn_time
 from chengshu.cases.life import Life, Made
 from chengshu.cases.models import CaseType, Kind
 from chengshu.core.ids import new_id
-from chengshu.core.text import index_terms
+from chengshu.core.text import index_terms, place_term, serial_term
 from chengshu.parties.principal import Principal
 
 
@@ -108,7 +108,9 @@ class Lines:
 
     def text(self, table: str, number: int) -> str:
         """The lines for a table; the running number of the case completes its own."""
-        return f"{self.head}{number:06d}{self.tail}" if table == "cases_case" else self.rows[table]
+        if table == "cases_case":
+            return f"{self.head}{number:06d}{self.tail}"
+        return f"{self.rows[table]} {serial_term(f'{number:06d}')}\n" if table == "cases_casetext" else self.rows[table]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,13 +135,17 @@ class Scribe:
             head=f"{case}\t{self._number_head(one.history.opened_at)}",
             tail=self._case(one),
             rows={
-                "cases_casetext": f"{case}\t{_terms(one)}\n",
+                "cases_casetext": f"{case}\t{_terms(one)}{self._places(one)}",
                 "cases_report": self._report(one, case),
                 "cases_step": "".join(self._steps(one, case)),
                 "cases_clock": "".join(self._clocks(one.life, case)),
                 "cases_task": "".join(_tasks(one, case)),
             },
         )
+
+    def _places(self, one: Checked) -> str:
+        path = self.known.divisions[one.division].path[1:]
+        return "".join(f" {place_term(place)}" for place in path)
 
     def _number_head(self, opened: datetime) -> str:
         return f"{self.known.city.number_prefix}-{opened.astimezone(self.known.zone):%Y%m%d}-"

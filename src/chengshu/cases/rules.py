@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from chengshu.cases import dispatch
 from chengshu.cases.catalog import Catalog, catalog, forget
 from chengshu.cases.models import Case
-from chengshu.cases.writing import check_text
+from chengshu.cases.writing import SHORTEST, check_text
 from chengshu.core.errors import Conflict, Invalid, Mistake, Mistakes, NotAllowed
 from chengshu.parties.models import Audit
 from chengshu.parties.principal import Principal
@@ -49,12 +50,13 @@ def check(known: Catalog, rules: Sequence[Mapping[str, Any]]) -> None:
     found: list[Mistake] = []
     seen: Counter[str] = Counter(str(rule.get("id")) for rule in rules)
     for place, rule in enumerate(rules, start=1):
-        where = f"rule {rule.get('id', place)}"
+        where = _("rule %(id)s") % {"id": rule.get("id", place)}
         found += [Mistake(where=where, what=what, remedy=remedy) for what, remedy in _wrong(known, rule)]
         if seen[str(rule.get("id"))] > 1:
-            found.append(Mistake(where=where, what="The id is used twice.", remedy="Give each rule its own."))
+            found.append(Mistake(where=where, what=_("The id is used twice."), remedy=_("Give each rule its own.")))
     if not rules or rules[-1].get("when"):
-        found.append(Mistake(where="last rule", what="No fallback.", remedy="End with a rule whose `when` is empty."))
+        remedy = _("End with a rule whose `when` is empty.")
+        found.append(Mistake(where=_("last rule"), what=_("No fallback."), remedy=remedy))
     if found:
         raise Mistakes(found)
 
@@ -72,31 +74,47 @@ def _check_kept(rules: Sequence[Mapping[str, Any]]) -> None:
 
 def _wrong(known: Catalog, rule: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not rule.get("id") or not rule.get("unit"):
-        return [("A rule needs `id` and `unit`.", "Add them.")]
+        return [(_("A rule needs `id` and `unit`."), _("Add them."))]
     found = [
-        (f"`{name}` is no text.", "Write it as text.")
+        (_("`%(name)s` is no text.") % {"name": name}, _("Write it as text."))
         for name in ("id", "because", "because_en")
         if not isinstance(rule.get(name, ""), str)
     ]
     when = rule.get("when") or {}
     if not isinstance(when, Mapping):
-        return [*found, ("`when` is no mapping.", "Write conditions as name: values.")]
-    found += [(f"Unknown condition {n!r}.", f"Use {', '.join(sorted(CONDITIONS))}.") for n in set(when) - CONDITIONS]
+        return [*found, (_("`when` is no mapping."), _("Write conditions as name: values."))]
+    found += [
+        (_("Unknown condition %(name)s.") % {"name": repr(name)}, _use(sorted(CONDITIONS)))
+        for name in set(when) - CONDITIONS
+    ]
     for name in _LISTS & set(when):
         found += _wrong_values(known, name, when[name])
     if when.get("severity_max", 1) not in (1, 2, 3, 4):
-        found.append((f"severity_max is {when['severity_max']!r}.", "Use 1 (urgent) to 4 (minor)."))
+        found.append((_is("severity_max", when["severity_max"]), _("Use 1 (urgent) to 4 (minor).")))
     if when.get("hours", "off") not in ("working", "off"):
-        found.append((f"hours is {when['hours']!r}.", "Use working or off."))
+        found.append((_is("hours", when["hours"]), _use(["working", "off"])))
     return found + _wrong_unit(known, rule["unit"])
+
+
+def _is(name: str, value: Any) -> str:
+    return _("%(name)s is %(value)s.") % {"name": name, "value": repr(value)}
+
+
+def _use(words: Iterable[str]) -> str:
+    return _("Use one of %(words)s.") % {"words": ", ".join(words)}
 
 
 def _wrong_values(known: Catalog, name: str, values: Any) -> list[tuple[str, str]]:
     """Mistakes in a condition that lists what it accepts."""
     if not isinstance(values, list) or not values:
-        return [(f"{name} is no list.", f"Write {name}: [one, another].")]
+        return [(_("%(name)s is no list.") % {"name": name}, _("Write %(name)s: [one, another].") % {"name": name})]
     codes = _codes(known, name)
-    return [(f"No {name} {v!r}.", "Use one of the pack.") for v in values if codes is not None and str(v) not in codes]
+    lacking = _("There is no %(name)s %(value)s.")
+    return [
+        (lacking % {"name": name, "value": repr(value)}, _("Use one of the pack."))
+        for value in values
+        if codes is not None and str(value) not in codes
+    ]
 
 
 def _codes(known: Catalog, name: str) -> Collection[str] | None:
@@ -116,13 +134,15 @@ def _codes(known: Catalog, name: str) -> Collection[str] | None:
 
 def _wrong_unit(known: Catalog, unit: Any) -> list[tuple[str, str]]:
     if isinstance(unit, str):
-        return [] if unit in known.department_codes else [(f"No department {unit!r}.", "Use a department's code.")]
+        what = _("No department %(code)s.") % {"code": repr(unit)}
+        return [] if unit in known.department_codes else [(what, _("Use a department's code."))]
     if not isinstance(unit, Mapping) or "function" not in unit:
-        return [("The unit is neither a code nor {function, level}.", "Write one of the two.")]
+        return [(_("The unit is neither a code nor a function with a level."), _("Write one of the two."))]
     if str(unit["function"]) not in known.functions:
-        return [(f"No department has the function {unit['function']!r}.", "Use a function of departments.csv.")]
+        what = _("No department has the function %(function)s.") % {"function": repr(unit["function"])}
+        return [(what, _("Use a function of departments.csv."))]
     if "level" in unit and str(unit["level"]) not in dispatch.LEVELS:
-        return [(f"No level {unit['level']!r}.", f"Use {', '.join(dispatch.LEVELS)}.")]
+        return [(_("No level %(level)s.") % {"level": repr(unit["level"])}, _use(dispatch.LEVELS))]
     return []
 
 
@@ -185,8 +205,9 @@ def save(principal: Principal, rules: Sequence[Mapping[str, Any]], *, why: str, 
         seen: the version the editor started from; Conflict when another has been saved since.
     """
     known = _editing(principal)
-    if len(why.strip()) < 4:
-        raise Invalid("A change of rules needs a reason.", where="why", remedy="Say why in a few words.")
+    if len(why.strip()) < SHORTEST:
+        what = _("A change of rules needs a reason of at least %(least)d characters.") % {"least": SHORTEST}
+        raise Invalid(what, where="why", remedy="Say why in a few words.")
     check_text("why", why, "why")
     check(known, rules)
     with transaction.atomic():
@@ -212,7 +233,8 @@ def _replace(principal: Principal, value: dict[str, Any], why: str, seen: int) -
     last = newest.version if newest else 0
     if last != seen:
         by = newest.by if newest else "?"
-        raise Conflict(f"{by} saved version {last} meanwhile.", where="dispatch", remedy="Look at it, then edit again.")
+        what = _("%(who)s saved version %(version)d meanwhile.") % {"who": by, "version": last}
+        raise Conflict(what, where="dispatch", remedy="Look at it, then edit again.")
     Part.objects.filter(city=principal.city, name="dispatch", active=True).update(active=False)
     return Part.objects.create(
         city_id=principal.city, name="dispatch", version=last + 1, value=value, at=datetime.now(UTC), by=principal.username,

@@ -14,19 +14,21 @@ from uuid import UUID
 import msgspec
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from chengshu import database
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.models import Case
 from chengshu.cases.visibility import visible
 from chengshu.core.errors import Invalid, NotFound
-from chengshu.core.text import query_terms
+from chengshu.core.text import place_term, query_terms, serial_term
 from chengshu.parties.principal import Principal
 from chengshu.places.models import Division
 
-Order = Literal["due", "new", "old"]
+Order = Literal["due", "new", "old", "severity"]
 LARGEST = 200
 FEW = 100  # matches of words that are sorted here
+_TAIL = re.compile(r"(?:^|[0-9]{8}-|^-)([0-9]{3,9})$")  # the last digits of a number, or what follows its date
 _NUMBER = re.compile(r"[A-Z0-9]+-[0-9]{8}-[0-9]{6,}")
 _FIELDS = [field.attname for field in Case._meta.concrete_fields]
 _READ = f"SELECT {', '.join(_FIELDS)} FROM cases_case WHERE id = %s"  # noqa: S608 - names of our own columns
@@ -38,7 +40,7 @@ class Filters:
     """What a list is narrowed to; everything empty means all that the post may see.
 
     Args:
-        q: words, a number, or both Chinese and Latin words of title, description and place.
+        q: words of title, description and place, Chinese and Latin; names of places and units; a number or its last digits.
         open: only open (True) or only ended (False) cases.
         state, states: codes of states of any kind; ids of states (of one kind each).
         overdue: only cases of which a running clock is overdue at `now`.
@@ -120,21 +122,37 @@ def matching(principal: Principal, filters: Filters, now: datetime) -> QuerySet[
         found = found.filter(unit=None, closed_at=None)
     if filters.overdue:
         found = found.filter(closed_at=None, due_at__lt=now)
-    return found.filter(_words(filters.q)) if filters.q.strip() else found
+    return found.filter(_words(catalog(principal.city), filters.q)) if filters.q.strip() else found
 
 
-def _words(q: str) -> Q:
-    """Cases that hold all the words, or whose number it is."""
+def _words(known: Catalog, q: str) -> Q:
+    """Cases that hold all the words, lie in the places and with the units named, or whose number it is."""
     if _NUMBER.fullmatch(number := q.strip().upper()):
         return Q(number=number)
-    terms = query_terms(q)
-    if not terms:
+    whole = " ".join(q.casefold().split())  # an English name has spaces in it
+    every = [whole] if whole in known.named_units or whole in known.named_places else whole.split()
+    units = [known.named_units[word] for word in every if word in known.named_units]
+    words = [word for word in every if word not in known.named_units]
+    asked = list(filter(None, (_asked(known, word) for word in words)))
+    if not (units or asked):
         return Q(pk__in=[])
-    return Q(text__terms=SearchQuery(" & ".join(map(_quoted, terms)), search_type="raw", config="simple"))
+    wanted = Q(*(Q(unit__in=ids) for ids in units))
+    return (
+        wanted & Q(text__terms=SearchQuery(" & ".join(asked), search_type="raw", config="simple")) if asked else wanted
+    )
+
+
+def _asked(known: Catalog, word: str) -> str:
+    """A word as a tsquery: all its terms, or the place of that name, or the number that ends in it."""
+    either = [" & ".join(map(_quoted, terms))] if (terms := query_terms(word)) else []
+    either += [_quoted(place_term(pk)) for pk in known.named_places.get(word, ())]
+    if tail := _TAIL.search(word):
+        either.append(f"{_quoted(serial_term(tail[1]))}:*")
+    return f"({' | '.join(f'({one})' for one in either)})" if either else ""
 
 
 def _quoted(term: str) -> str:
-    """A term as one word of a tsquery; terms hold letters and digits only."""
+    """A term as one word of a tsquery; terms hold letters, digits and their marks only."""
     return f"'{term}'"
 
 
@@ -149,16 +167,18 @@ def page(
 ) -> Page:
     """One page of the matching cases, with type, state, unit and division read along.
 
-    Orders: `due` nearest due first (cases without one last), `new` newest first, `old` oldest first.
+    Orders: `due` nearest due first (cases without one last), `new` newest first, `old` oldest first, `severity` gravest
+    first and of one severity nearest due first.
     """
     if not 1 <= size <= LARGEST:
-        raise Invalid(f"A page of {size} cases.", remedy=f"Ask for 1 to {LARGEST}.")
+        what = _("A page of %(size)d cases cannot be had.") % {"size": size}
+        raise Invalid(what, remedy=_("Ask for 1 to %(most)d.") % {"most": LARGEST})
     found = matching(principal, filters, now)
     if cursor:
         found = found.filter(_AFTER[order](_decode(cursor)))
     rows = _first(found, order, size + 1, words=bool(filters.q.strip()))
     more = len(rows) > size
-    cases = _related(catalog(principal.city), rows[:size])
+    cases = related(catalog(principal.city), rows[:size])
     return Page(cases=cases, next=_encode(rows[size - 1]) if more else None)
 
 
@@ -184,10 +204,10 @@ def read(known: Catalog, id: UUID) -> Case:
     found = database.rows(_READ, [id])
     if not found:
         raise NotFound("There is no such case.", where=str(id), remedy="Check the id.")
-    return _related(known, [Case.from_db("default", _FIELDS, found[0])])[0]
+    return related(known, [Case.from_db("default", _FIELDS, found[0])])[0]
 
 
-def _related(known: Catalog, cases: list[Case]) -> list[Case]:
+def related(known: Catalog, cases: list[Case]) -> list[Case]:
     """Give cases what they refer to from the catalog: PostgreSQL would need ten times as long to plan the joins as to read.
 
     What the catalog does not hold yet is read when it is asked for.
@@ -209,11 +229,17 @@ def _related(known: Catalog, cases: list[Case]) -> list[Case]:
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _KEYS: dict[Order, Callable[[Case], Any]] = {
+    "severity": lambda case: (case.severity, case.due_at or _NEVER, case.pk),
     "due": lambda case: (case.due_at or _NEVER, case.pk),
     "new": lambda case: case.pk,
     "old": lambda case: case.pk,
 }
-_ORDERS = {"due": (F("due_at").asc(nulls_last=True), "pk"), "new": ("-pk",), "old": ("pk",)}
+_ORDERS = {
+    "severity": ("severity", F("due_at").asc(nulls_last=True), "pk"),
+    "due": (F("due_at").asc(nulls_last=True), "pk"),
+    "new": ("-pk",),
+    "old": ("pk",),
+}
 
 
 _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -223,6 +249,7 @@ _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 class _Mark:
     due: datetime | None
     id: UUID
+    severity: int
 
 
 def _after_due(mark: _Mark) -> Q:
@@ -233,22 +260,23 @@ def _after_due(mark: _Mark) -> Q:
 
 _AFTER: dict[Order, Callable[[_Mark], Q]] = {
     "due": _after_due,
+    "severity": lambda mark: Q(severity__gt=mark.severity) | (Q(severity=mark.severity) & _after_due(mark)),
     "new": lambda mark: Q(pk__lt=mark.id),
     "old": lambda mark: Q(pk__gt=mark.id),
 }
 
 
 def _encode(case: Case) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode([case.due_at, case.pk])).decode().rstrip("=")
+    return base64.urlsafe_b64encode(msgspec.json.encode([case.due_at, case.pk, case.severity])).decode().rstrip("=")
 
 
 def _decode(cursor: str) -> _Mark:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        due, id = msgspec.json.decode(raw, type=tuple[_Aware | None, UUID])
+        due, id, severity = msgspec.json.decode(raw, type=tuple[_Aware | None, UUID, int])
         # In UTC, for PostgreSQL does not read every offset that a forged cursor may hold.
-        return _Mark(due=due and due.astimezone(UTC), id=id)
+        return _Mark(due=due and due.astimezone(UTC), id=id, severity=max(0, min(severity, 9)))
     except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise Invalid(
-            "The cursor is not one of ours.", where="cursor", remedy="Use `next` of the page before."
+            _("There is no such page of this list."), where="cursor", remedy=_("Begin again with its first page.")
         ) from error

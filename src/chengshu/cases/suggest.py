@@ -76,7 +76,7 @@ def _best_name(type: CaseType, have: set[str]) -> tuple[list[str], float]:
 def limits(catalog: Catalog, type: CaseType, at: datetime) -> list[LimitSuggestion]:
     """Every limit that a case of this type would get if it entered the stage now."""
     stages = ("accept", "register", "dispatch", "handle", "verify", "close", "total")
-    found = ((stage, catalog.limit(type.pk, stage, at)) for stage in stages)
+    found = ((stage, catalog.limit(type.kind_id, type.pk, stage, at)) for stage in stages)
     return [
         LimitSuggestion(
             stage=stage, limit=str(limit), due_at=catalog.calendar.due(at, limit), because=type.source or type.register_standard

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils.translation import gettext as _
 from psycopg import errors
 
 from chengshu import database
@@ -19,6 +20,7 @@ from chengshu.core.errors import Invalid
 
 CHUNK = 250  # rows locked and written together; the benchmark `batches` tells what other sizes cost
 TRIES = 5
+SHORTEST = 2  # characters of a reason, wherever one is asked for; the same in sql/functions.sql (cases_missing)
 YEARS = range(1900, 9000)
 FARTHEST = timedelta(hours=16)  # PostgreSQL reads offsets below this only
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -28,6 +30,8 @@ Result = TypeVar("Result")
 _CALLS = {
     "cases_open": "SELECT i, verdict, detail, case_id, number, seq, version FROM cases_open(%s)",
     "cases_move": "SELECT i, verdict, detail, case_id, number, seq, version FROM cases_move(%s)",
+    "cases_judge": "SELECT i, verdict, detail, case_id, number, seq, version FROM unnest(cases_judge(ARRAY("
+    "SELECT r FROM jsonb_populate_recordset(NULL::cases_request, %s) r)))",
 }
 _encode = msgspec.json.Encoder().encode
 
@@ -55,7 +59,7 @@ def moments(at: datetime | Sequence[datetime] | None, count: int) -> Sequence[da
     return times
 
 
-def call(function: Literal["cases_open", "cases_move"], rows: Sequence[dict[str, Any]]) -> list[Verdict]:
+def call(function: Literal["cases_open", "cases_move", "cases_judge"], rows: Sequence[dict[str, Any]]) -> list[Verdict]:
     """Run one wave; verdicts come back in the order of the rows, each of which carries its place as `i`."""
     found = {
         i: Verdict(verdict=verdict, detail=detail or "", case=case, number=number, seq=seq, version=version)
@@ -74,19 +78,24 @@ def check_text(name: str, value: object, where: str) -> None:
     try:
         raw = _encode(value)
     except UnicodeEncodeError as error:
-        raise Invalid(f"{name} is not Unicode.", where=where, remedy="Send it as UTF-8.") from error
+        raise Invalid(
+            _("%(field)s is not Unicode.") % {"field": name}, where=where, remedy="Send it as UTF-8."
+        ) from error
     if b"\\u0000" in raw and _NUL.search(raw):
-        raise Invalid(f"{name} holds a NUL character.", where=where, remedy="Remove it.")
+        raise Invalid(_("%(field)s holds a NUL character.") % {"field": name}, where=where, remedy="Remove it.")
 
 
 def check_time(name: str, time: datetime, where: str) -> None:
     """Refuse times without a zone, those that no calendar reaches, and offsets that PostgreSQL does not read."""
     if (offset := time.utcoffset()) is None:
-        raise Invalid(f"{name} has no zone.", where=where, remedy="Give it with its offset, such as 08:00+08:00.")
+        what = _("%(field)s has no zone.") % {"field": name}
+        raise Invalid(what, where=where, remedy="Give it with its offset, such as 08:00+08:00.")
     if time.year not in YEARS:
-        raise Invalid(f"{name} {time} is not of our age.", where=where, remedy="Use a year from 1900 to 8999.")
+        what = _("%(field)s %(time)s is not of our age.") % {"field": name, "time": time}
+        raise Invalid(what, where=where, remedy="Use a year from 1900 to 8999.")
     if abs(offset) >= FARTHEST:
-        raise Invalid(f"{name} {time} has an offset that no zone has.", where=where, remedy="Give it in UTC.")
+        what = _("%(field)s %(time)s has an offset that no zone has.") % {"field": name, "time": time}
+        raise Invalid(what, where=where, remedy="Give it in UTC.")
 
 
 def again(work: Callable[[], Result], *, single: bool = False) -> Result:

@@ -18,6 +18,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from django.utils.translation import gettext as _
 from numpy.typing import NDArray
 
 from chengshu.core.calendar_file import read_calendar
@@ -191,8 +192,10 @@ def _checked(column: Micros) -> Micros:
 
 
 def _out_of_range() -> Invalid:
-    what = f"The time or the limit lies outside the years {_YEARS.start} to {_YEARS.stop - 1}."
-    return Invalid(what, remedy="Give a time and a limit of our age.")
+    what = _("The time or the limit lies outside the years %(first)d to %(last)d.")
+    return Invalid(
+        what % {"first": _YEARS.start, "last": _YEARS.stop - 1}, remedy="Give a time and a limit of our age."
+    )
 
 
 def _moment(column: Micros) -> datetime:
@@ -204,7 +207,8 @@ def _by_limit(begins: Micros, limits: Limit | Sequence[Limit | None]) -> Iterato
     many = [limits] * len(begins) if isinstance(limits, Limit) else limits
     if len(many) != len(begins):
         raise Invalid(
-            f"There are {len(begins)} starts but {len(many)} limits.", remedy="Give one limit for each start."
+            _("There are %(starts)d starts but %(limits)d limits.") % {"starts": len(begins), "limits": len(many)},
+            remedy="Give one limit for each start.",
         )
     rows: dict[Limit, list[int]] = {}
     for row, (begin, limit) in enumerate(zip(begins.tolist(), many, strict=True)):

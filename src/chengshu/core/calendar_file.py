@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
 
 from chengshu.core.counting import CountingRule, Ends, OffDay, OutsideHours
 from chengshu.core.errors import Mistake, Mistakes
@@ -45,7 +47,7 @@ class _Reader:
         found = self.content.get(key) or []
         if isinstance(found, list):
             return found
-        self.wrong(key, f"{found!r} is not a list", "write a list")
+        self.wrong(key, _("%(value)s is not a list") % {"value": repr(found)}, _("write a list"))
         return []
 
     def each(self, key: str, read: Callable[[Any], _T], remedy: str) -> list[_T]:
@@ -55,7 +57,7 @@ class _Reader:
             try:
                 found.append(read(item))
             except (ValueError, TypeError, KeyError):
-                self.wrong(key, f"{item!r} cannot be read", remedy)
+                self.wrong(key, _("%(value)s cannot be read") % {"value": repr(item)}, remedy)
         return found
 
 
@@ -63,13 +65,14 @@ def read_calendar(content: Mapping[str, Any], zone: ZoneInfo, where: str) -> Cal
     """Read the content of a `calendar.yaml`; raises `Mistakes`."""
     reader = _Reader(content, where)
     for key in content.keys() - set(_KEYS):
-        reader.wrong(key, "is not a key of the calendar", f"use one of {', '.join(_KEYS)}")
+        reader.wrong(key, _("is not a key of the calendar"), _use(_KEYS))
     hours, weekend = _hours(reader), _weekend(reader)
     holidays, makeup, closures = (_days(reader, key) for key in ("holidays", "makeup_days", "closures"))
     for day in sorted(makeup.keys() & (holidays.keys() | closures.keys())):
-        reader.wrong("makeup_days", f"{day} is also a day off", "keep it in one list")
+        what = _("%(day)s is also a day off") % {"day": day}
+        reader.wrong("makeup_days", what, _("keep it in one list"))
     rules = [_rule(reader, "day_rule", working=True), _rule(reader, "calendar_day_rule", working=False)]
-    years = reader.each("years", int, "write years, such as 2015") or [day.year for day in holidays]
+    years = reader.each("years", int, _("write years, such as 2015")) or [day.year for day in holidays]
     if reader.mistakes:
         raise Mistakes(reader.mistakes)
     days_off = frozenset(holidays) | frozenset(closures)
@@ -83,11 +86,11 @@ def read_calendar(content: Mapping[str, Any], zone: ZoneInfo, where: str) -> Cal
 
 
 def _hours(reader: _Reader) -> tuple[tuple[int, int], ...]:
-    remedy = 'write pairs of times, such as ["08:30", "17:00"]'
+    remedy = _('write pairs of times, such as ["08:30", "17:00"]')
     hours = reader.each("hours", _span, remedy)
     edges = [edge for span in hours for edge in span]
     if not edges or edges != sorted(set(edges)):
-        reader.wrong("hours", "are missing, overlap or are not in order", remedy)
+        reader.wrong("hours", _("are missing, overlap or are not in order"), remedy)
     return tuple(hours)
 
 
@@ -107,18 +110,19 @@ def _time(text: str) -> int:
 
 
 def _weekend(reader: _Reader) -> frozenset[int]:
-    days = frozenset(reader.each("weekend", _WEEKDAYS.index, f"use {', '.join(_WEEKDAYS)}"))
+    days = frozenset(reader.each("weekend", _WEEKDAYS.index, _use(_WEEKDAYS)))
     if len(days) == len(_WEEKDAYS):
-        reader.wrong("weekend", "leaves no day to work on", "leave out at least one weekday")
+        reader.wrong("weekend", _("leaves no day to work on"), _("leave out at least one weekday"))
     return days
 
 
 def _days(reader: _Reader, key: str) -> dict[date, str]:
     """The days of a list with their names; an item is a date or has `date`, `name` and `source`."""
     days: dict[date, str] = {}
-    for day, name in reader.each(key, _day, "write a date, such as 2015-01-01, or {date, name, source}"):
+    remedy = _("write a date, such as 2015-01-01, or a mapping of date, name and source")
+    for day, name in reader.each(key, _day, remedy):
         if day in days:
-            reader.wrong(key, f"{day} is listed twice", "keep one")
+            reader.wrong(key, _("%(day)s is listed twice") % {"day": day}, _("keep one"))
         days[day] = name
     return days
 
@@ -145,10 +149,11 @@ def _rule(reader: _Reader, key: str, *, working: bool) -> CountingRule:
         try:
             values[name] = _rule_value(name, value)
         except (KeyError, TypeError, ValueError):
-            reader.wrong(key, f"{name}: {value!r} is no rule of counting", _rule_remedy(name))
+            what = _("%(name)s: %(value)s is no rule of counting") % {"name": name, "value": repr(value)}
+            reader.wrong(key, what, _rule_remedy(name))
     rule = CountingRule(**values) if not reader.mistakes else CountingRule()
     for objection in rule.objections(working=working):
-        reader.wrong(key, objection, "see docs/how-to/boston-clock.md for what each rule means")
+        reader.wrong(key, objection, _("see docs/how-to/boston-clock.md for what each rule means"))
     return rule
 
 
@@ -162,5 +167,11 @@ def _rule_value(name: str, value: Any) -> Any:
 
 def _rule_remedy(name: str) -> str:
     if name in _RULES:
-        return f"use {', '.join(_RULES[name])}"
-    return f"use true or false for start_counted, or one of the keys start_counted, {', '.join(_RULES)}"
+        return _use(_RULES[name])
+    return _("use true or false for start_counted, or one of the keys %(names)s") % {
+        "names": ", ".join(["start_counted", *_RULES])
+    }
+
+
+def _use(words: Iterable[str]) -> str:
+    return _("use one of %(words)s") % {"words": ", ".join(words)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+
 from chengshu.core.timeline import Timeline
 from chengshu.core.wall_clock import DAY, Micros
 
@@ -45,11 +47,11 @@ class CountingRule:
         found = []
         shut = self.outside_hours is OutsideHours.NEXT_OPENING
         if working and self.ends is Ends.SAME_TIME and not shut:
-            found.append("`ends: same_time` needs `outside_hours: next_opening` for working days")
+            found.append(_("`ends: same_time` needs `outside_hours: next_opening` for working days"))
         if working and self.start_counted and not shut:
-            found.append("`start_counted: true` needs `outside_hours: next_opening` for working days")
+            found.append(_("`start_counted: true` needs `outside_hours: next_opening` for working days"))
         if self.off_day is OffDay.NEXT_WORKING_DAY and (working or self.ends is Ends.SAME_TIME):
-            found.append("`off_day: next_working_day` is for calendar days and does not go with `ends: same_time`")
+            found.append(_("`off_day: next_working_day` is for calendar days and does not go with `ends: same_time`"))
         return found
 
     def due(self, line: Timeline, starts: Micros, amount: int, *, working: bool) -> Micros:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def gettext_noop(sentence: str) -> str:
+    """Mark a sentence for the catalogue, as Django's function of this name, without Django: the command line's help has none."""
+    return sentence
+
+
+MEND = gettext_noop("Mend them, then try again.")
+
+
 class ChengshuError(Exception):
     """Something went wrong; `what` happened `where`, and `remedy` mends it.
 
     The three parts are shown to people in this order, and become `detail`, `instance` and `remedy` of an RFC 9457 problem.
+    A sentence is a constant, translated when it is shown, or where it names values made by gettext with placeholders when it
+    is raised, which happens in the reader's language: `Invalid(_("No page %(n)d.") % {"n": n})`. tools/translations.py checks it.
     """
 
     status = 400
@@ -77,4 +87,4 @@ class Mistakes(Invalid):
 
     def __init__(self, mistakes: list[Mistake]) -> None:
         self.mistakes = mistakes
-        super().__init__("\n".join(map(str, mistakes)), remedy=f"{len(mistakes)} mistake(s) to mend.")
+        super().__init__("\n".join(map(str, mistakes)), remedy=MEND)

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from chengshu.core.errors import Invalid
 
 _PATTERN = re.compile(r"(0|[1-9][0-9]{0,5})(m|h|wh|wd|d)", re.ASCII)
@@ -40,15 +42,16 @@ class Limit:
 
     def __post_init__(self) -> None:
         if not 0 <= self.amount < 1_000_000:
-            raise Invalid(f"A limit of {self.amount} {self.unit} is out of range.", remedy="Use 0 to 999999.")
+            what = _("A limit of %(amount)d %(unit)s is out of range.") % {"amount": self.amount, "unit": self.unit}
+            raise Invalid(what, remedy="Use 0 to 999999.")
 
     @classmethod
     def parse(cls, text: str, *, where: str = "") -> Self:
         """Read `30m`, `4h` (plain), `4wh` (working hours), `7wd` (working days) or `15d` (calendar days)."""
         found = _PATTERN.fullmatch(text)
         if found is None:
-            remedy = "Write a whole number and one of m, h, wh, wd, d, such as 30m, 4wh or 7wd."
-            raise Invalid(f"{text!r} is not a limit.", where=where, remedy=remedy)
+            remedy = _("Write a whole number and one of m, h, wh, wd, d, such as 30m, 4wh or 7wd.")
+            raise Invalid(_("%(text)s is not a limit.") % {"text": repr(text)}, where=where, remedy=remedy)
         return cls(amount=int(found[1]), unit=Unit(found[2]))
 
     def __str__(self) -> str:
@@ -82,7 +85,7 @@ class LimitHistory:
     def at(self, moment: datetime) -> Limit | None:
         """The limit for what begins at `moment` (aware)."""
         if moment.tzinfo is None:
-            raise Invalid(f"The time {moment} has no zone.", remedy="Give aware times only.")
+            raise Invalid(_("The time %(time)s has no zone.") % {"time": moment}, remedy="Give aware times only.")
         found = None
         for step in self.steps:
             if step.valid_from <= moment:
@@ -115,5 +118,6 @@ def _moment(text: str, zone: ZoneInfo, where: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Invalid(f"{text!r} is not a date or time.", where=where, remedy="Use 2015-02-16T13:00.") from None
+        what = _("%(text)s is not a date or time.") % {"text": repr(text)}
+        raise Invalid(what, where=where, remedy="Use 2015-02-16T13:00.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)

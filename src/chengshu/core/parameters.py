@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
 
+from django.utils.translation import gettext as _
+
 from chengshu.core.errors import NotFound
 
 
@@ -30,7 +32,9 @@ class Parameters:
         """The value of a parameter on a day: the last that began at or before it, or the first of all for earlier days."""
         if not self.values.get(name):
             raise NotFound(
-                f"No parameter {name!r}.", where="parameters.yaml", remedy="Add it to the city's parameters."
+                _("No parameter %(name)s.") % {"name": repr(name)},
+                where="parameters.yaml",
+                remedy="Add it to the city's parameters.",
             )
         history = self.values[name]
         return next((value for start, value in reversed(history) if start <= day), history[0][1])

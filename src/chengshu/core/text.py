@@ -30,6 +30,16 @@ def index_terms(*texts: str) -> list[str]:
     return list(terms)
 
 
+def serial_term(digits: str) -> str:
+    """The term of a running number, or the beginning of the terms of all that end in these digits: written backwards."""
+    return f"serial{digits[::-1]}"
+
+
+def place_term(division: int) -> str:
+    """The term of a division, by its id: of every case that lies in it."""
+    return f"division{division}"
+
+
 def query_terms(text: str) -> list[str]:
     """The terms that a text must all have to match a query; a single Han character only where it stands alone."""
     terms: dict[str, None] = {}

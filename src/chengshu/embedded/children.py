@@ -34,12 +34,16 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Program:
-    """A program of the city. One that is not `lasting` may end by itself with code 0, and its failure stops nobody."""
+    """A program of the city. One that is not `lasting` may end by itself with code 0, and its failure stops nobody.
+
+    Without one that is not `needed` the city goes on, too, but it is tried again as long as any other.
+    """
 
     name: str
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     lasting: bool = True
+    needed: bool = True
 
 
 class Child:

@@ -32,6 +32,9 @@ READY_LIMIT = 60.0
 REQUEST_LIMIT = 3
 """Seconds for the requests at work when the city is stopped. (A web process that is just starting hears no signal.)"""
 
+LIVE_CONNECTIONS = 4096
+"""Requests that the live process may answer at the same time: each open page is one."""
+
 log = get_logger(__name__)
 
 
@@ -45,7 +48,7 @@ class City:
 
     `prepare` gets the URL of the database and migrates and loads it; the programs start after it. They find the
     database in CHENGSHU_DATABASE_URL. The first program is the web server; when it answers at `ready_path` the others
-    are started, and `greet` gets its address. They are stopped in the order given.
+    are started, and `greet` gets its address. They are stopped in the order given. `more_ports` are those of the others.
     """
 
     home: Home
@@ -55,6 +58,7 @@ class City:
     prepare: Callable[[str], None]
     greet: Callable[[str], None]
     ready_path: str = "healthz"
+    more_ports: Sequence[int] = ()
 
 
 def run_city(city: City) -> int:
@@ -65,7 +69,8 @@ def run_city(city: City) -> int:
     Raise CannotStart when it cannot start here, ProgramGivenUp when a program dies again and again, KeyboardInterrupt
     when it is stopped before it runs.
     """
-    check_port(city.host, city.port)
+    for port in (city.port, *city.more_ports):
+        check_port(city.host, port)
     city.home.prepare()
     _make_terminable()
     with database(city.home) as (url, server):
@@ -152,7 +157,7 @@ class _Watch:
 
     def _give_up(self, child: Child) -> None:
         error = _given_up(child)
-        if child.program.lasting:
+        if child.program.lasting and child.program.needed:
             raise error
         log.error("program.given-up", program=child.program.name, why=str(error))
         self._children.remove(child)
@@ -215,6 +220,21 @@ def web_program(
 def worker_program() -> Program:
     """Return the worker, which does what follows a change: notices, deadlines, schedules."""
     return Program(name="worker", argv=(sys.executable, "-m", "chengshu", "worker"))
+
+
+def live_command(*, host: str, port: int) -> tuple[str, ...]:
+    """Return the command of the live process: Granian with one worker, for what it knows lies in its memory."""
+    return (
+        sys.executable, "-m", "granian", "--interface", "asgi", "--host", host, "--port", str(port), "--workers", "1",
+        "--loop", "asyncio", "--http", "1", "--no-ws", "--backpressure", str(LIVE_CONNECTIONS),
+        "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "2",
+        "chengshu.live.asgi:application",
+    )  # fmt: skip
+
+
+def live_program(*, host: str, port: int) -> Program:
+    """Return the program that tells the open pages what happens."""
+    return Program(name="live", argv=live_command(host=host, port=port), needed=False)
 
 
 def replay_program(name: str, *arguments: str) -> Program:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 
+import h3.api.basic_int as h3
 import numpy as np
 import shapely
 from django.utils.translation import gettext as _
@@ -28,9 +29,13 @@ from chengshu.core.errors import Invalid, NotFound
 from chengshu.places.cells import INDEX_RESOLUTION, cell_of
 from chengshu.places.models import Boundary, BoundaryCell, City, Division, DivisionChange
 
-__all__ = ["Earlier", "Located", "cell_of", "divisions_at", "explain", "forget", "locate", "locate_many"]
+__all__ = ["Earlier", "Located", "cell_of", "divisions_at", "explain", "far_outside", "forget", "locate", "locate_many"]
 
 FRESH = 1.0  # seconds for which a process trusts the version it has read
+EDGE = 0.01  # degrees, about 1 km: the outlines themselves are good to about 100 m
+REACH_KM = (
+    500.0  # from a city's centre, where no outline is known: Chongqing, the largest municipality, measures some 470 km
+)
 Floats = NDArray[np.float64]
 
 
@@ -88,6 +93,7 @@ class _Map:
     whole: NDArray[np.bool_]
     heirs: Mapping[int, tuple[tuple[int, date], ...]]
     bounded: bool  # whether a whole city's outline is known
+    centre: tuple[float, float] | None  # longitude and latitude, as the pack gives them
 
 
 def divisions_at(city_id: int, lon: float, lat: float, on: date) -> tuple[int, ...]:
@@ -111,6 +117,19 @@ def locate_many(city_id: int, lons: ArrayLike, lats: ArrayLike, on: date) -> lis
     _check(x, y)
     known = _map(city_id)
     return [_resolve(known, slots, on) for slots in _around(known, x, y)]
+
+
+def far_outside(city_id: int, lon: float, lat: float) -> bool:
+    """Whether a point cannot belong to the city: it lies well outside the city's outline, or where none is known, farther
+    from the centre than any city reaches. False when nothing is known.
+    """
+    known = _map(city_id)
+    borders = [shape for place, shape in zip(known.outlined, known.shapes, strict=True) if len(place.path) == 1]
+    if borders:
+        return not bool(shapely.dwithin(borders, shapely.Point(lon, lat), EDGE).any())
+    if known.centre is None:
+        return False
+    return bool(h3.great_circle_distance(known.centre[::-1], (lat, lon), unit="km") > REACH_KM)
 
 
 def explain(city_id: int, located: Located) -> str:
@@ -236,7 +255,13 @@ def _read(city_id: int) -> _Map:
         whole=whole,
         heirs=_successions(changes),
         bounded=any(len(place.path) == 1 for place in outlined),
+        centre=_centre(city_id),
     )
+
+
+def _centre(city_id: int) -> tuple[float, float] | None:
+    centre = City.objects.get(pk=city_id).about.get("center")
+    return (float(centre[0]), float(centre[1])) if centre else None
 
 
 def _place(division: Division) -> _Place:

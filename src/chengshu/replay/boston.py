@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import structlog
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.models import Case, Report
@@ -104,7 +105,8 @@ def load(city: str, file: Path | None = None, *, most: int | None = None) -> Sou
     """Read the register of a city's pack, or another file with the same columns."""
     row = City.objects.filter(name=city).first()
     if row is None:
-        raise NotFound(f"No city {city!r} is loaded.", remedy=f"Load it with `chengshu load-city {city}`.")
+        what = _("No city %(city)s is loaded.") % {"city": repr(city)}
+        raise NotFound(what, remedy=_("Load it with `chengshu load-city %(city)s`.") % {"city": city})
     known = catalog(row.pk)
     content = next((s for s in known.parts.get("sources", {}).get("sources", []) if s["kind"] == "requests"), None)
     if content is None:
@@ -158,7 +160,8 @@ def play_all(
 def _outcome(source: Source, clock: ClockOf, origin: str, progress: Progress, begun: float) -> Outcome:
     register, ruled = source.register, clocks(origin)
     if not register.requests:
-        raise Invalid("No row could be used.", where=str(source.file), remedy=f"Reasons: {register.reasons()}")
+        reasons = _("Reasons: %(reasons)s") % {"reasons": register.reasons()}
+        raise Invalid("No row could be used.", where=str(source.file), remedy=reasons)
     standard = _standard(source)
     agree, disagree = compare(register.requests, ruled, standard)
     kept = keep_quarantine(source)

@@ -119,7 +119,7 @@ class Feed:
             yield Event(request.closed + self.shift, Act.CLOSE, i)
 
     def report(self, request: Request) -> NewReport:
-        """A request as a report; its original and true times stay in the payload."""
+        """A request as a report; its original and true times stay in the payload, its outcome does not."""
         due = request.target if self.given else self.foretold.get(request.key)
         target = due + self.shift if due else None
         division = self.words.division(request.neighborhood) if request.neighborhood else None

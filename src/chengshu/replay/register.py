@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext as _
+
 from chengshu.core.errors import Invalid
 
 SKEW = timedelta(
@@ -25,6 +27,12 @@ SKEW = timedelta(
 )  # the register's clock of closings ran up to 32 s behind its clock of reports (docs/how-to/replay-boston.md)
 FAR = 60.0  # km from the city's centre beyond which a point is a mistake
 YEARS = range(1990, 2101)
+OUTCOME = (
+    "closed",
+    "on_time",
+    "status",
+    "closure",
+)  # what nobody knew when the request came in; the closing move tells it
 _FIELD = 1 << 20
 _US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2}):(\d{2}) ?([AaPp])[Mm]")
 REASONS: Mapping[str, tuple[str, str]] = {
@@ -48,7 +56,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request as recorded. Times are UTC; `recorded` is the register's own word for in time or late."""
+    """One request as recorded. Times are UTC; `recorded` is the register's own word for in time or late; `raw` is the row as
+    it was when the request came in, without its outcome."""
 
     line: int
     key: str
@@ -144,7 +153,9 @@ def _text(file: Path) -> str:
     except (OSError, EOFError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise Invalid(
-            f"It cannot be read: {reason}.", where=str(file), remedy="Give a CSV file, plain or gzipped."
+            _("It cannot be read: %(reason)s.") % {"reason": reason},
+            where=str(file),
+            remedy="Give a CSV file, plain or gzipped.",
         ) from error
     if content[:2] in (b"\xff\xfe", b"\xfe\xff") or content[:4] == b"PK\x03\x04":
         raise Invalid("It is not UTF-8 text.", where=str(file), remedy="Save it as CSV in UTF-8.")
@@ -156,11 +167,13 @@ def _header(file: Path, lines: Sequence[str], layout: Layout) -> list[str]:
     names = [name.strip() for name in next(csv.reader(lines[:1]), [])]
     folded = {name.casefold() for name in names}
     if len(names) == 1 and (other := next((mark for mark in ";\t|" if mark in names[0]), None)):
-        raise Invalid(f"Its columns are separated by {other!r}.", where=f"{file}:1", remedy="Separate them by commas.")
+        what = _("Its columns are separated by %(mark)s.") % {"mark": repr(other)}
+        raise Invalid(what, where=f"{file}:1", remedy="Separate them by commas.")
     missing = [column for column in layout.columns.values() if column.casefold() not in folded]
     if missing:
-        what = f"The header lacks {', '.join(missing)}."
-        raise Invalid(what, where=f"{file}:1", remedy=f"Give the columns {', '.join(layout.columns.values())}.")
+        what = _("The header lacks %(columns)s.") % {"columns": ", ".join(missing)}
+        remedy = _("Give the columns %(columns)s.") % {"columns": ", ".join(layout.columns.values())}
+        raise Invalid(what, where=f"{file}:1", remedy=remedy)
     return names
 
 
@@ -223,7 +236,9 @@ class _Reading:
             self.register.quarantine.append(SetAside(line=line, reason=reason, content=shown))
             return
         self.seen.add(row["key"])
-        raw = dict(zip(self.header, values or [], strict=True))
+        later = {self.at[name] for name in OUTCOME if name in self.at}
+        cells = enumerate(zip(self.header, values or [], strict=True))
+        raw = dict(cell for i, cell in cells if i not in later)
         self.register.requests.append(self._request(line, row, times, raw))
 
     def _judge(self, row: Mapping[str, str] | None, content: str) -> tuple[str, dict[str, datetime | None]]:

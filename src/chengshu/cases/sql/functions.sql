@@ -14,7 +14,7 @@ CREATE TYPE cases_opening AS (
     place_text text, lon float8, lat float8, cell bigint, division_id bigint, places bigint[], unit_id bigint,
     reporter_id bigint, account_id bigint, post_id bigint, role text,
     at timestamptz, occurred_at timestamptz, reopen_after timestamptz,
-    payload jsonb, contact jsonb, facts jsonb, terms text[], clocks jsonb, evidence uuid[]
+    payload jsonb, contact jsonb, facts jsonb, terms text[], clocks jsonb, evidence uuid[], join_id uuid
 );
 
 CREATE TYPE cases_request AS (
@@ -44,16 +44,27 @@ CREATE FUNCTION cases_serial(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- The functions that judge are plpgsql, which keeps their plans; those of SQL functions are made anew with every call.
--- May a post with this scope see the case? The same rule for reading stands in cases/visibility.py.
+-- Did this account report the case, in the city to which the division belongs? Places begin with the city's root.
+CREATE FUNCTION cases_reported(division bigint, account bigint, c cases_case)
+RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN c.reporter_id = account AND EXISTS (
+        SELECT FROM places_division d WHERE d.id = division AND d.path[1] = ANY (c.places));
+END
+$$;
+
+-- May a post with this scope see the case? The same rule for reading stands in cases/visibility.py. What an official reported
+-- is seen besides, in the city of the post.
 CREATE FUNCTION cases_visible(scope text, division bigint, department bigint, account bigint, c cases_case)
 RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
     CASE scope
         WHEN 'all' THEN true
-        WHEN 'area' THEN division = ANY (c.places)
+        WHEN 'area' THEN division = ANY (c.places) OR cases_reported(division, account, c)
         WHEN 'unit' THEN c.unit_id = department OR EXISTS (
             SELECT FROM cases_task t WHERE t.case_id = c.id AND t.unit_id = department AND t.state IN ('open', 'done'))
+            OR cases_reported(division, account, c)
         WHEN 'own' THEN c.reporter_id = account OR EXISTS (
             SELECT FROM cases_report r WHERE r.case_id = c.id AND r.account_id = account)
         ELSE false END);
@@ -137,7 +148,15 @@ BEGIN
             SELECT FROM cases_step p JOIN cases_move pm ON pm.id = p.move_id
             WHERE p.case_id = c.id AND p.account_id = r.account_id AND pm.code = ANY (m.not_who)) THEN 'separation'
         WHEN 'count_return' = ANY (m.does) AND c.returns >= r.returns_limit THEN 'returns'
+        -- Only the last step is withdrawn, by whoever made it, and not for long.
+        WHEN 'undo' = ANY (m.does) AND NOT EXISTS (
+            SELECT FROM cases_step p
+            WHERE p.case_id = c.id AND p.seq = c.seq AND p.account_id = r.account_id AND p.at >= r.not_before
+              AND p.from_state_id = m.to_state_id AND p.to_state_id = m.from_state_id
+              AND NOT (p.facts ? 'lon' OR p.facts ? 'place_text')) THEN 'undo'  -- where it was before, no step tells
         WHEN n.missing IS NOT NULL THEN 'needs:' || n.missing
+        -- An extension to an earlier time would be written into the story and change nothing.
+        WHEN 'extend' = ANY (m.does) AND (r.facts ->> 'until')::timestamptz <= c.due_at THEN 'needs:later'
         WHEN r.type_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM cases_casetype t WHERE t.id = r.type_id AND t.kind_id = c.kind_id) THEN 'needs:type'
         WHEN 'split' = ANY (m.does) AND EXISTS (
@@ -272,8 +291,8 @@ BEGIN
 END
 $$;
 
--- Verdicts: opened (a new case); known (this origin key was accepted before); joined (an open case of the same key, or the
--- open case that the last one was merged into);
+-- Verdicts: opened (a new case); known (this origin key was accepted before); joined (an open case of the same key, the open
+-- case that the last one was merged into, or the open case `join_id` that whoever reports chose);
 -- stale (not newer than the closing of its case); reopens (newer, within the window, and the case's life has a way back:
 -- the caller is to make the move `reopen`). Where a rejected case has no way back, a newer finding is a new case.
 CREATE FUNCTION cases_open(batch jsonb) RETURNS SETOF cases_verdict LANGUAGE plpgsql
@@ -285,20 +304,24 @@ BEGIN
     SELECT array_agg(r) INTO reports FROM jsonb_populate_recordset(NULL::cases_opening, batch) r;
     PERFORM FROM cases_case c JOIN unnest(reports) r ON c.scene = r.scene AND c.key = r.key
     WHERE c.closed_at IS NULL ORDER BY c.id FOR UPDATE OF c;
+    IF EXISTS (SELECT FROM unnest(reports) r WHERE r.join_id IS NOT NULL) THEN
+        PERFORM FROM cases_case c WHERE c.id IN (SELECT r.join_id FROM unnest(reports) r) ORDER BY c.id FOR UPDATE;
+    END IF;
 
     SELECT array_agg(ROW(r.i, v.verdict,
-                         CASE WHEN v.verdict = 'opened' THEN r.case_id ELSE coalesce(k.case_id, o.id, g.id, l.id) END,
+                         CASE WHEN v.verdict = 'opened' THEN r.case_id ELSE coalesce(k.case_id, o.id, j.id, g.id, l.id) END,
                          CASE WHEN v.verdict = 'opened' THEN r.number_prefix || '-' || cases_serial(nextval('cases_number'))
-                              ELSE coalesce(kc.number, o.number, g.number, l.number) END,
-                         CASE WHEN v.verdict = 'opened' THEN 1 ELSE coalesce(kc.seq, o.seq, g.seq, l.seq) END,
+                              ELSE coalesce(kc.number, o.number, j.number, g.number, l.number) END,
+                         CASE WHEN v.verdict = 'opened' THEN 1 ELSE coalesce(kc.seq, o.seq, j.seq, g.seq, l.seq) END,
                          CASE WHEN v.verdict = 'opened' THEN 1
-                              ELSE coalesce(kc.version, o.version + 1, g.version + 1, l.version + 1) END,
+                              ELSE coalesce(kc.version, o.version + 1, j.version + 1, g.version + 1, l.version + 1) END,
                          m.id, m.from_state_id, m.to_state_id, r)::cases_opened)
     INTO work
     FROM unnest(reports) r
     LEFT JOIN cases_report k ON k.origin = r.origin AND k.origin_key = r.origin_key
     LEFT JOIN cases_case kc ON kc.id = k.case_id
     LEFT JOIN cases_case o ON k.id IS NULL AND r.scene IS NOT NULL AND o.scene = r.scene AND o.key = r.key AND o.closed_at IS NULL
+    LEFT JOIN cases_case j ON k.id IS NULL AND o.id IS NULL AND j.id = r.join_id AND j.closed_at IS NULL
     LEFT JOIN LATERAL (
         SELECT d.* FROM cases_case d
         WHERE k.id IS NULL AND o.id IS NULL AND r.scene IS NOT NULL AND d.scene = r.scene AND d.key = r.key
@@ -310,7 +333,7 @@ BEGIN
     LEFT JOIN cases_move m ON m.kind_id = r.kind_id AND m.code = 'open' AND m.active
     CROSS JOIN LATERAL (SELECT CASE
         WHEN k.id IS NOT NULL THEN 'known'
-        WHEN o.id IS NOT NULL OR g.id IS NOT NULL THEN 'joined'
+        WHEN o.id IS NOT NULL OR j.id IS NOT NULL OR g.id IS NOT NULL THEN 'joined'
         WHEN l.id IS NOT NULL AND r.occurred_at <= l.closed_at THEN 'stale'
         WHEN a.id IS NOT NULL AND l.closed_at >= r.reopen_after THEN 'reopens'
         ELSE 'opened' END AS verdict) v;
@@ -333,12 +356,15 @@ BEGIN
                CASE w.verdict WHEN 'reopens' THEN 'reopened' ELSE w.verdict END, r.reporter_id, coalesce(r.payload, '{}')
         FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict <> 'known'
     ), contacts AS (
-        INSERT INTO cases_contact (report_id, name, phone, secret)
-        SELECT r.report_id, coalesce(r.contact ->> 'name', ''), coalesce(r.contact ->> 'phone', ''), coalesce(r.contact ->> 'secret', '')
+        INSERT INTO cases_contact (report_id, name, phone, phone_key, secret)
+        SELECT r.report_id, coalesce(r.contact ->> 'name', ''), coalesce(r.contact ->> 'phone', ''),
+               coalesce(r.contact ->> 'phone_key', ''), coalesce(r.contact ->> 'secret', '')
         FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict <> 'known' AND r.contact IS NOT NULL
     ), words AS (
         INSERT INTO cases_casetext (case_id, terms)
-        SELECT r.case_id, array_to_tsvector(r.terms)
+        -- Besides its words a case is found by the end of its number and by the places it lies in (core/text.py).
+        SELECT r.case_id, array_to_tsvector(r.terms || ARRAY(SELECT 'division' || p FROM unnest(r.places[2:]) p)
+                                            || ('serial' || reverse(substring(w.number FROM '[0-9]+$'))))
         FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r WHERE w.verdict = 'opened'
     ), steps AS (
         INSERT INTO cases_step (case_id, seq, prev, move_id, from_state_id, to_state_id, at, recorded_at,
