@@ -35,10 +35,14 @@ def test_mistakes_are_listed_and_end_with_two(pack: Path) -> None:
 
 
 def test_load_plan_refuse_and_agree(pack: Path) -> None:
-    assert CliRunner().invoke(app, [str(pack), "--plan"]).exit_code == 0
+    assert CliRunner().invoke(app, [str(pack), "--plan"]).exit_code == 4
     assert not City.objects.filter(name="toytown").exists()
     assert "toytown is loaded." in CliRunner().invoke(app, [str(pack)]).stdout
     change(pack, "departments.csv", "Roads", "Highways")
-    assert "Nothing was changed." in CliRunner().invoke(app, [str(pack)]).stdout
-    assert "toytown is loaded." in CliRunner().invoke(app, [str(pack), "--yes"]).stdout
-    assert "loaded already" in CliRunner().invoke(app, [str(pack)]).stdout
+    refused = CliRunner().invoke(app, [str(pack)])
+    assert refused.exit_code == 4
+    assert f"`chengshu load-city {pack} --yes`" in refused.stdout
+    agreed = CliRunner().invoke(app, [str(pack), "--yes"])
+    assert agreed.exit_code == 0 and "toytown is loaded." in agreed.stdout
+    same = CliRunner().invoke(app, [str(pack)])
+    assert same.exit_code == 0 and "loaded already" in same.stdout

@@ -12,13 +12,14 @@ import pytest
 from django.test import override_settings
 
 from chengshu.cases.models import Case, CaseType, Kind, Move, State
+from chengshu.cases.outbox import drain
 from chengshu.core.errors import Conflict
 from chengshu.packs import demo
 from chengshu.packs.apply import apply, load_city
 from chengshu.packs.living import today_in
 from chengshu.packs.plan import Action, Plan, make_plan
 from chengshu.packs.read import read_pack
-from chengshu.parties.models import Account, Department, Post
+from chengshu.parties.models import Account, Department, Notice, Post
 from chengshu.places.models import Boundary, BoundaryCell, City, Division, DivisionChange, Part
 from tests.packs.small import FILES, change, write_pack
 
@@ -345,6 +346,31 @@ def test_an_obstacle_stops_the_load(city: City, pack: Path, load: Load) -> None:
     assert city.version == 1
     Case.objects.filter(pk=case.pk).update(closed_at=datetime.now(UTC))
     assert load(yes=True).applied
+
+
+def test_open_cases_of_a_retired_unit_are_counted_and_their_dispatchers_told(
+    city: City, pack: Path, load: Load
+) -> None:
+    case = _case(city, "handling")
+    Case.objects.filter(pk=case.pk).update(unit=Department.objects.get(city=city, code="ROADS"), number="TOY-0")
+    ended = _case(city, "closed")
+    Case.objects.filter(pk=ended.pk).update(
+        unit=Department.objects.get(city=city, code="ROADS"), closed_at=datetime.now(UTC)
+    )
+    root = Division.objects.get(city=city, code="T")
+    dispatcher = Account.objects.create(username="toy-dispatcher", name="D")
+    Post.objects.create(account=dispatcher, role="dispatcher", division=root)
+    text = (pack / "departments.csv").read_text()
+    (pack / "departments.csv").write_text(
+        "".join(line for line in text.splitlines(True) if not line.startswith("ROADS"))
+    )
+    for name in ("dispatch.yaml", "posts.yaml"):
+        (pack / name).write_text((pack / name).read_text().replace("ROADS", "CENTRE"))
+    said: list[str] = []
+    load_city(str(pack), yes=True, echo=said.append)
+    assert any(line.startswith("! 1 open case(s) are with ROADS") and "/desk?unit=ROADS" in line for line in said)
+    assert drain()
+    assert list(Notice.objects.values_list("account", "kind", "case")) == [(dispatcher.pk, "orphaned", case.pk)]
 
 
 def test_a_state_with_cases_keeps_its_phase(city: City, pack: Path, load: Load) -> None:

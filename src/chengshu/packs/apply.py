@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from chengshu.core.errors import Conflict
-from chengshu.packs import demo
+from chengshu.packs import demo, revisions
 from chengshu.packs.living import BY_PACK, Living, read_living
+from chengshu.packs.models import Revision
 from chengshu.packs.plan import PARTS, Action, Plan, make_plan
 from chengshu.packs.read import digest, read_pack
 from chengshu.packs.records import Pack, PartRow
+from chengshu.packs.revisions import Author
 from chengshu.packs.write import Writer
 from chengshu.places.models import City, Part
 
@@ -67,7 +70,9 @@ def load_city(
     if plan.obstacles:
         raise Conflict("\n".join(plan.obstacles), where=pack.name, remedy=_("Nothing was changed."))
     if plan.writes and not (plan.first or yes or ask(plan)):
-        echo(_("Nothing was changed. `chengshu load-city {city} --yes` applies the plan.").format(city=pack.name))
+        echo(
+            _("Nothing was changed. `chengshu load-city {name} --yes` applies the plan.").format(name=shlex.quote(name))
+        )
         return plan
     apply(pack, plan, overwrite_edited=overwrite_edited, progress=progress)
     echo(_("{city} is loaded.").format(city=pack.name))
@@ -94,23 +99,31 @@ def _show(plan: Plan, echo: Echo) -> None:
 
 
 @transaction.atomic
-def apply(pack: Pack, plan: Plan, *, overwrite_edited: bool = False, progress: Echo = lambda _step: None) -> None:
-    """Carry out a plan in one transaction.
+def apply(
+    pack: Pack,
+    plan: Plan,
+    *,
+    overwrite_edited: bool = False,
+    author: Author | None = None,
+    progress: Echo = lambda _step: None,
+) -> Revision | None:
+    """Carry out a plan in one transaction, and keep it as a revision: by `author`, or by the pack itself.
 
     Raises:
         Conflict: the city changed after the plan was made.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    City.objects.select_for_update().filter(name=pack.name).first()  # the dispatch rules are saved by another door
     living = read_living(pack)
     if (living.city.version if living.city else 0) != plan.version or plan.first != (living.city is None):
         what = _("The city was changed while you looked at the plan.")
         raise Conflict(what, where=pack.name, remedy=_("Load it again to see the new plan."))
     plan = make_plan(pack, living, overwrite_edited=overwrite_edited)
-    _write(pack, plan, living, progress)
+    return _write(pack, plan, living, author or Author(why=f"pack {pack.digest[:12]}"), progress)
 
 
-def _write(pack: Pack, plan: Plan, living: Living, progress: Echo) -> None:
+def _write(pack: Pack, plan: Plan, living: Living, author: Author, progress: Echo) -> Revision | None:
     city = _city(pack, plan, living)
     writer = Writer.of(pack, plan, living, city)
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
@@ -121,11 +134,12 @@ def _write(pack: Pack, plan: Plan, living: Living, progress: Echo) -> None:
         (_("Kinds of cases"), writer.life),
         (_("Case types"), writer.types),
         (_("Demo accounts"), lambda: writer.people(demo.encoded_password)),
-        (_("Parts"), lambda: _parts(plan, living, city)),
+        (_("Parts"), lambda: _parts(plan, living, city, author)),
     )
     for name, step in steps:
         progress(name)
         step()
+    return revisions.note(city, plan, living, author)
 
 
 def _city(pack: Pack, plan: Plan, living: Living) -> City:
@@ -139,13 +153,15 @@ def _city(pack: Pack, plan: Plan, living: Living) -> City:
     return city
 
 
-def _parts(plan: Plan, living: Living, city: City) -> None:
+def _parts(plan: Plan, living: Living, city: City, author: Author) -> None:
     """New versions of the parts that change; the earlier ones stay."""
     rows = [c.row for c in plan.of(PARTS, Action.ADD, Action.CHANGE) if isinstance(c.row, PartRow)]
     Part.objects.filter(city=city, name__in=[row.name for row in rows], active=True).update(active=False)
-    now, why = datetime.now(UTC), f"pack {city.digest[:12]}"
+    now, by = datetime.now(UTC), author.username or BY_PACK
     last = {name: part.version for name, part in living.parts.items()}
     Part.objects.bulk_create(
-        Part(city=city, name=row.name, version=last.get(row.name, 0) + 1, value=row.value, at=now, by=BY_PACK, why=why)
+        Part(
+            city=city, name=row.name, version=last.get(row.name, 0) + 1, value=row.value, at=now, by=by, why=author.why
+        )
         for row in rows
     )

@@ -46,6 +46,7 @@ def _kind(code: str, content: Mapping[str, Any], moves: list[MoveRow], document:
         label=content["label"],
         label_en=content["label_en"],
         opening_clocks=opening_clocks(content.get("opening_clocks"), moves),
+        limits=dict(content.get("limits", {})),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from chengshu.cases.models import CaseType, Kind, Move, State
+from chengshu.packs.models import Alteration
 from chengshu.packs.records import (
     AccountRow,
     BoundaryRow,
@@ -29,6 +30,7 @@ from chengshu.parties.models import Account, Department, Post
 from chengshu.places.models import Boundary, City, Division, DivisionChange, Part
 
 BY_PACK = "pack"  # Part.by of what a pack wrote
+PACK = "pack"  # Revision.how of what a pack changed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +44,14 @@ class LivingPart:
     from_pack: Any
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edited:
+    """A row was last changed by a person, not by a pack."""
+
+    by: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Living:
     """What stands in the database: rows and ids of each table by natural key."""
@@ -51,6 +61,7 @@ class Living:
     rows: dict[str, dict[str, Row]] = field(default_factory=dict)
     ids: dict[str, dict[str, int]] = field(default_factory=dict)
     parts: dict[str, LivingPart] = field(default_factory=dict)
+    edited: dict[tuple[str, str], Edited] = field(default_factory=dict)  # by table and key
     real_accounts: frozenset[str] = frozenset()  # named by the pack, but not made by one
 
     def put(self, table: str, key: str, pk: int, row: Row) -> None:
@@ -76,7 +87,15 @@ def read_living(pack: Pack) -> Living:
     _read_types(living, living.city)
     _read_posts(living, living.city)
     living.parts = _parts(living.city)
+    living.edited = _edited(living.city)
     return living
+
+
+def _edited(city: City) -> dict[tuple[str, str], Edited]:
+    """The rows whose last change was made by a person in the living city."""
+    last = Alteration.objects.filter(city=city).order_by("table", "key", "-pk").distinct("table", "key")
+    made = last.values_list("table", "key", "revision__how", "revision__account__username", "revision__at")
+    return {(table, key): Edited(by=by or "", at=at) for table, key, how, by, at in made if how != PACK}
 
 
 def _city(city: City) -> CityRow:
@@ -140,9 +159,8 @@ def _read_departments(living: Living, city: City) -> None:
 def _read_life(living: Living, city: City) -> None:
     for k in Kind.objects.filter(city=city):
         clocks = tuple(k.opening_clocks)
-        living.put(
-            "kinds", k.code, k.pk, KindRow(code=k.code, label=k.label, label_en=k.label_en, opening_clocks=clocks)
-        )
+        kind = KindRow(code=k.code, label=k.label, label_en=k.label_en, opening_clocks=clocks, limits=k.limits)
+        living.put("kinds", k.code, k.pk, kind)
     for s in State.objects.filter(kind__city=city).select_related("kind"):
         same = {name: getattr(s, name) for name in ("code", "label", "label_en", "phase", "rank")}
         state = StateRow(kind=s.kind.code, **same)

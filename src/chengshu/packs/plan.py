@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -120,6 +120,8 @@ def make_plan(pack: Pack, living: Living | None = None, *, overwrite_edited: boo
     changes = [*_city(pack, living)]
     for table in TABLES:
         changes += _table(table, pack, living)
+    if not overwrite_edited:
+        changes = [_kept(change, living) for change in changes]
     changes += _parts(pack, living, overwrite_edited)
     return Plan(
         city=pack.name,
@@ -127,8 +129,20 @@ def make_plan(pack: Pack, living: Living | None = None, *, overwrite_edited: boo
         version=living.city.version if living.city else 0,
         changes=tuple(changes),
         obstacles=tuple(_obstacles(changes, pack, living)),
-        notes=tuple(_notes(pack, living)),
+        notes=(*_notes(pack, living), *_orphaned(changes, living)),
     )
+
+
+def _kept(change: Change, living: Living) -> Change:
+    """A row that somebody edited in the living city stays as it was edited."""
+    edited = living.edited.get((change.table, change.key))
+    if edited is None:
+        return change
+    return replace(change, action=Action.KEEP, note=_edited_by(edited.by, edited.at))
+
+
+def _edited_by(who: str, at: datetime) -> str:
+    return _("edited by {who} on {day}").format(who=who, day=at.date())
 
 
 def _city(pack: Pack, living: Living) -> Iterator[Change]:
@@ -189,7 +203,7 @@ def _parts(pack: Pack, living: Living, overwrite_edited: bool) -> Iterator[Chang
         if old.value == row.value:
             continue
         edited, fields = old.by != BY_PACK, differences(old.value, row.value)
-        note = _("edited by {who} on {day}").format(who=old.by, day=old.at.date()) if edited else ""
+        note = _edited_by(old.by, old.at) if edited else ""
         if edited and old.from_pack != row.value:
             note += _("; the pack has changed since")
         action = Action.KEEP if edited and not overwrite_edited else Action.CHANGE
@@ -220,6 +234,18 @@ def _cases_in(states: Mapping[int, str], *, closed_too: bool) -> dict[str, int]:
     cases = cases if closed_too else cases.filter(closed_at=None)
     counted: Iterable[tuple[int, int]] = cases.values_list("state").annotate(n=Count("pk")).order_by("state")
     return {states[state]: count for state, count in counted}
+
+
+def _orphaned(changes: Iterable[Change], living: Living) -> Iterator[str]:
+    """Open cases whose unit the pack retires: nothing is lost, but somebody must send them on."""
+    ids = living.ids.get("departments", {})
+    retired = {ids[c.key]: c.key for c in changes if c.table == "departments" and c.action is Action.RETIRE}
+    counted = Case.objects.filter(unit__in=retired, closed_at=None).values_list("unit").annotate(n=Count("pk"))
+    for unit, count in counted.order_by("unit"):
+        yield _(
+            "{n} open case(s) are with {unit}, which the pack retires. Their dispatchers are told; send them on with the"
+            " move “redispatch”, from the list /desk?unit={unit}."
+        ).format(n=count, unit=retired[unit or 0])
 
 
 def _notes(pack: Pack, living: Living) -> Iterator[str]:

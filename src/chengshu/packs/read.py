@@ -28,8 +28,8 @@ NEEDED = (
     "calendar.yaml",
     "parameters.yaml",
 )
-OPTIONAL = ("division_changes.csv", "boundaries.geojson", "limits.csv", "posts.yaml", "sources.yaml")
-PARTS = ("dispatch", "escalation", "calendar", "parameters", "sources")
+OPTIONAL = ("division_changes.csv", "boundaries.geojson", "limits.csv", "posts.yaml", "sources.yaml", "notices.yaml")
+PARTS = ("dispatch", "escalation", "calendar", "parameters", "sources", "notices")
 
 
 def digest(folder: Path) -> str:
@@ -174,6 +174,8 @@ class _Reading:
                     rule_files.check_parameters(document, self.mend)
                 case "sources":
                     rule_files.check_sources(document, self.folder, self.mend)
+                case "notices":
+                    rule_files.check_notices(document, self.mend)
         return tuple(PartRow(where=d.where, name=name, value=d.content) for name, d in documents.items())
 
 

@@ -117,6 +117,7 @@ class KindRow(Row):
     label: str
     label_en: str
     opening_clocks: tuple[str, ...]
+    limits: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

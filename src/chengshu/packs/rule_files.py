@@ -18,6 +18,7 @@ from chengshu.packs.places_files import DIVISIONS, LEVELS
 from chengshu.packs.records import CityRow, TypeRow
 from chengshu.packs.source import Document, Mend
 from chengshu.packs.work_files import DEPARTMENTS, TYPES, Codes
+from chengshu.parties import notices_text
 
 # Parameters that the platform itself asks for; scenes bring their own.
 NEEDED_PARAMETERS = ("reopen_window_days", "duplicate_radius_m", "duplicate_window_h", "returns_before_last_resort")
@@ -127,6 +128,15 @@ def check_parameters(document: Document, mend: Mend) -> None:
     for name in NEEDED_PARAMETERS:
         if name not in document.content:
             mend.wrong(document.at(), _("the parameter {name} is missing.").format(name=name), _("Add it."))
+
+
+def check_notices(document: Document, mend: Mend) -> None:
+    """The city's own words for notices can be filled in."""
+    try:
+        notices_text.check(document.content)
+    except Mistakes as errors:
+        for mistake in errors.mistakes:
+            mend.wrong(document.at("templates"), f"{mistake.where}: {mistake.what}", mistake.remedy)
 
 
 def check_sources(document: Document, folder: Path, mend: Mend) -> None:

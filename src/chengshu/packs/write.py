@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import shapely
 from django.db import connection, models
 
-from chengshu.cases.models import CaseType, Kind, Move, State
+from chengshu.cases.models import Case, CaseType, Kind, Move, Outbox, State
+from chengshu.cases.outbox import ORPHANED
 from chengshu.packs.living import Living, today_in
 from chengshu.packs.plan import Action, Change, Plan
 from chengshu.packs.records import (
@@ -82,6 +84,12 @@ class Writer:
 
     def departments(self) -> None:
         self.retire("departments", Department)
+        ended = [self.id("departments", change.key) for change in self.plan.of("departments", Action.RETIRE)]
+        orphaned = Case.objects.filter(unit__in=ended, closed_at=None).values_list("pk", flat=True)
+        now = datetime.now(UTC)
+        Outbox.objects.bulk_create(
+            (Outbox(topic=ORPHANED, case=case, facts={}, at=now) for case in orphaned), batch_size=BATCH
+        )
         self.rows("departments", Department, self._department)
 
     def life(self) -> None:

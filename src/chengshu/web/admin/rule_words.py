@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 
 from chengshu.cases.catalog import Catalog
@@ -124,7 +124,20 @@ def read(text: str) -> list[dict[str, Any]]:
         rules = YAML(typ="safe", pure=True).load(text)
         json.dumps(rules)
     except (YAMLError, TypeError, ValueError, RecursionError) as error:
-        raise Invalid(_("The table cannot be read: %(error)s") % {"error": error}, where="rules") from error
+        raise _unreadable(error) from error
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise Invalid(_("The table is no list of rules."), where="rules", remedy=_("Begin each rule with “- id:”."))
     return rules
+
+
+def _unreadable(error: Exception) -> Invalid:
+    """What is no YAML, with its place: the parser's own words are for programmers."""
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    if mark is None:
+        what = _("The table holds a value that no rule can hold.")
+    else:
+        what = _("The table cannot be read as YAML from line %(line)d, column %(column)d on.") % {
+            "line": mark.line + 1, "column": mark.column + 1,
+        }  # fmt: skip
+    remedy = _("Look for a missing colon, quote or bracket there or on the line before; indent with spaces.")
+    return Invalid(what, where="rules", remedy=remedy)

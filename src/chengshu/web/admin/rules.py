@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from chengshu.cases import rules as table
 from chengshu.core.errors import ChengshuError, Invalid, Mistake, Mistakes
+from chengshu.packs.editing import save_rules
 from chengshu.parties.roles import EDITS_RULES
 from chengshu.places.models import Part
 from chengshu.web.admin.rule_words import LONGEST, Sentence, read, sentences, written
@@ -107,7 +108,7 @@ def _seen(request: Request) -> int:
 
 
 def _save(request: Request, rules: Sequence[Mapping[str, Any]], why: str, seen: int) -> HttpResponse:
-    part = table.save(request.principal, rules, why=why, seen=seen)
+    part = save_rules(request.principal, rules, why=why, seen=seen)
     messages.success(request, _("Version %(version)s of the rules is in force.") % {"version": part.version})
     return HttpResponseRedirect(reverse("rules"))
 

@@ -1,0 +1,126 @@
+"""What all pages of administration share: who may open them, reasons, mistakes, and changes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from chengshu.core.errors import ChengshuError, Invalid, Mistake, Mistakes
+from chengshu.packs.diff import FieldChange, differences
+from chengshu.packs.models import Alteration
+from chengshu.parties.principal import Principal
+from chengshu.parties.roles import Role
+from chengshu.web import words
+from chengshu.web.admin import field_words
+from chengshu.web.pages import Request, known, text
+
+ADMIN = frozenset({Role.ADMINISTRATOR})
+READERS = ADMIN | {Role.STEWARD, Role.ANALYST}
+LONGEST_WHY = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """A field that changes, in words."""
+
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Past:
+    """A change in the history of one thing: who, when, how, why, and what it did."""
+
+    number: int
+    at: datetime
+    who: str
+    how: str
+    why: str
+    new: bool
+    ended: bool
+    differences: Sequence[Difference]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wrong:
+    """Why a form was refused: mistakes one by one, or one sentence."""
+
+    mistakes: Sequence[Mistake] = ()
+    sentence: str = ""
+    status: int = 422
+
+    def __bool__(self) -> bool:
+        return bool(self.mistakes or self.sentence)
+
+    @classmethod
+    def of(cls, error: ChengshuError) -> Wrong:
+        if isinstance(error, Mistakes):
+            return cls(mistakes=error.mistakes, status=error.status)
+        sentence = " ".join(filter(None, (_(error.what), _(error.remedy) if error.remedy else "")))
+        return cls(sentence=sentence, status=error.status)
+
+
+def may_edit(request: Request) -> bool:
+    """Whether this post may change the configuration: an administrator of the whole city."""
+    return edits(request.principal, known(request).root)
+
+
+def edits(principal: Principal, root: int) -> bool:
+    return principal.role is Role.ADMINISTRATOR and principal.division == root
+
+
+def why(request: Request) -> str:
+    return text(request, "why", LONGEST_WHY)
+
+
+def told(fields: Iterable[FieldChange]) -> list[Difference]:
+    """Changes of fields in words; those that only repeat others are left out."""
+    shown = [
+        field for field in fields if not field.name.startswith("dated_limits") and not field.name.endswith("order")
+    ]
+    return [
+        Difference(
+            name=field_words.label(f.name), old=field_words.shown(f.name, f.old), new=field_words.shown(f.name, f.new)
+        )
+        for f in shown
+    ]
+
+
+def past(alterations: Iterable[Alteration]) -> list[Past]:
+    """A history in words, in the order given."""
+    return [
+        Past(
+            number=a.pk,
+            at=a.revision.at,
+            who=a.revision.account.name if a.revision.account else "",
+            how=a.revision.how,
+            why=a.revision.why,
+            new=a.before is None,
+            ended=a.after is None,
+            differences=told(_fields(a.before, a.after)),
+        )
+        for a in alterations
+    ]
+
+
+def _fields(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[FieldChange, ...]:
+    return differences(dict(before), dict(after)) if before is not None and after is not None else ()
+
+
+def day(request: Request, name: str) -> date | None:
+    """A day of a form; None when it was left empty."""
+    value = text(request, name, 20)
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError as error:
+        raise Invalid(_("This is no date."), where=name, remedy=_("Write it as 2027-01-01.")) from error
+
+
+def in_words(entry: Mapping[str, Any], name: str) -> str:
+    """A text of the configuration in the reader's language."""
+    return words.local(entry, name)

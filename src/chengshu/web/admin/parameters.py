@@ -1,0 +1,117 @@
+"""Parameters: dated numbers of policy, each with its unit and source."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+
+from chengshu.core.errors import Invalid
+from chengshu.core.parameters import Parameters
+from chengshu.web.admin import frame, parts
+from chengshu.web.admin.frame import ADMIN, READERS
+from chengshu.web.pages import Request, known, page, text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A parameter with its value of today and all its dated values, newest first; `next` is the first that is to come."""
+
+    name: str
+    meaning: str
+    meaning_zh: str
+    meaning_en: str
+    unit: str
+    source: str
+    today: Any
+    values: Sequence[tuple[str, Any, bool]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choices:
+    """The parameters in the order of their names, the day it is, and the one whose form is open."""
+
+    shown: Sequence[Shown]
+    today: str
+    open: str
+
+
+@page("GET", roles=READERS)
+def show(request: Request) -> HttpResponse:
+    """All parameters."""
+    return parts.show(request, KIND)
+
+
+@page("POST", roles=ADMIN)
+def send(request: Request) -> HttpResponse:
+    """Give a parameter a value from a day on, or take back one that has not begun."""
+    return parts.send(request, KIND)
+
+
+def _read(request: Request, value: Any) -> Any:
+    name = text(request, "name", 80)
+    if name not in value:
+        raise Invalid(_("There is no such parameter."), where=name, remedy=_("Choose one of the list."))
+    entry = value[name]
+    for field in ("meaning", "meaning_en", "source"):
+        if given := text(request, field, 1_000):
+            entry[field] = given
+    if drop := text(request, "drop", 10):
+        entry["values"].pop(drop, None)
+    elif given := text(request, "value", 500):
+        day = frame.day(request, "since")
+        if day is None:
+            raise Invalid(_("A value needs the day from which it counts."), where="since", remedy=_("Choose the day."))
+        entry["values"][day.isoformat()] = _parsed(given, next(iter(entry["values"].values()), ""))
+    return value
+
+
+def _parsed(given: str, like: Any) -> Any:
+    """A value of the same type as the others of its parameter."""
+    try:
+        if isinstance(like, bool):
+            return {"yes": True, "no": False, "true": True, "false": False, "是": True, "否": False}[given.casefold()]
+        if isinstance(like, int | float):
+            number = float(given)
+            if not math.isfinite(number):
+                raise ValueError(given)
+            return int(number) if number.is_integer() and isinstance(like, int) else number
+        return json.loads(given) if isinstance(like, list) else given
+    except (KeyError, ValueError) as error:
+        raise Invalid(
+            _("This value is of another type than the others."), where="value", remedy=_("Write it like those before.")
+        ) from error
+
+
+def _more(request: Request, value: Any, now: Any) -> Choices:
+    today = datetime.now(known(request).zone).date()
+    found = Parameters.from_dict(value)
+    shown = [
+        Shown(
+            name=name,
+            meaning=_meaning(entry),
+            meaning_zh=entry["meaning"],
+            meaning_en=entry.get("meaning_en", ""),
+            unit=entry["unit"],
+            source=entry["source"],
+            today=found.at(name, today),
+            values=[(day, v, day > str(today)) for day, v in sorted(entry["values"].items(), reverse=True)],
+        )
+        for name, entry in sorted(value.items())
+    ]
+    return Choices(shown=shown, today=str(today), open=text(request, "name", 80))
+
+
+def _meaning(entry: Any) -> str:
+    return frame.in_words(entry, "meaning")
+
+
+KIND = parts.Kind(
+    name="parameters", route="admin_parameters", template="admin/parameters.html", read=_read, more=_more, empty={}
+)
