@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from django.db.models import Exists, F, Model, OuterRef, Q
+from django.utils.translation import gettext as _
 
 from chengshu.cases.models import Case, Clock, Step, Task
 from chengshu.core.errors import Invalid, NotFound
@@ -56,7 +57,8 @@ class Period:
         if any(at is not None and at.tzinfo is None for at in (self.start, self.end, self.as_of)):
             raise Invalid("A period without a zone.", remedy="Give aware times.")
         if self.end <= self.start:
-            raise Invalid(f"The period ends at {self.end}, before it begins.", remedy="Give the earlier day first.")
+            what = _("The period ends at %(end)s, before it begins.") % {"end": self.end}
+            raise Invalid(what, remedy="Give the earlier day first.")
 
     @property
     def judged_at(self) -> datetime:
@@ -291,7 +293,8 @@ _BY_NAME = {measure.name: measure for measure in MEASURES}
 def measure(name: str) -> Measure:
     """A measure by name. Raises NotFound."""
     if name not in _BY_NAME:
-        raise NotFound(f"There is no measure {name!r}.", remedy=f"The measures are {', '.join(_BY_NAME)}.")
+        what = _("There is no measure %(name)s.") % {"name": repr(name)}
+        raise NotFound(what, remedy=_("The measures are %(names)s.") % {"names": ", ".join(_BY_NAME)})
     return _BY_NAME[name]
 
 

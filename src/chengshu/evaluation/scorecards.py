@@ -16,7 +16,7 @@ from chengshu.cases.models import Case
 from chengshu.cases.visibility import visible
 from chengshu.core.errors import NotAllowed
 from chengshu.evaluation.measures import AREAS, UNITS, Kind, Measure, Part, Period, of_kind
-from chengshu.parties.models import Account
+from chengshu.parties.models import Access, Account
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import READS_SCORES, Role, Scope
 from chengshu.places.models import Division, Level
@@ -27,6 +27,7 @@ LEVELS = {
     Kind.COMMUNITY: Level.COMMUNITY,
     Kind.GRID: Level.GRID,
 }
+JUDGES_PEOPLE = frozenset({Role.SUPERVISOR, Role.LEADER, Role.SHIFT_LEADER, Role.SYSTEM})
 Subject = int | None  # the id of a department, division or account; None gathers what belongs to none
 
 
@@ -79,6 +80,7 @@ def scorecard(principal: Principal, kind: Kind, period: Period, *, only: QuerySe
         NotAllowed: the post reads no scorecards.
     """
     known = catalog(principal.city)
+    _trace(principal, kind, period)
     counted = {each.name: _count(known, principal, kind, each, period, only) for each in of_kind(kind)}
     spread = _spread(known, kind)
     rows: dict[Subject, dict[str, Figure]] = {}
@@ -99,7 +101,7 @@ def cases_behind(
     """The ids of the cases behind a figure, one for every row that was counted."""
     known = catalog(principal.city)
     rows = _counted(known, principal, measure, period, only).filter(measure.part(part, period))
-    return rows.filter(_is(known, measure, kind, subject)).values_list(
+    return rows.filter(_is(known, measure, kind, subject), _of_whom(principal, kind)).values_list(
         "pk" if measure.rows is Case else "case_id", flat=True
     )
 
@@ -111,12 +113,31 @@ def _count(
     field = _field(measure, kind)
     rows = _counted(known, principal, measure, period, only).filter(measure.due(period))
     if kind is Kind.PERSON:
-        rows = rows.exclude(account=None)
+        rows = rows.exclude(account=None).filter(_of_whom(principal, kind))
     wanted = {"due": Count("pk")}
     if measure.good is not None:
         wanted["good"] = Count("pk", filter=measure.good(period))
     found = rows.order_by().values_list(field).annotate(**wanted)
     return {row[0]: Figure(due=row[1], good=row[2] if measure.good is not None else None) for row in found}
+
+
+def _trace(principal: Principal, kind: Kind, period: Period) -> None:
+    """How single people work is personal data: whoever looks at it leaves a trace."""
+    if kind is Kind.PERSON and principal.role in JUDGES_PEOPLE and principal.account is not None:
+        Access.objects.create(
+            account_id=principal.account,
+            post_id=principal.post,
+            subject=f"scorecard:person:{period.start:%Y-%m-%d}/{period.end:%Y-%m-%d}",
+            fields=[each.name for each in of_kind(kind)],
+            purpose="performance evaluation",
+        )
+
+
+def _of_whom(principal: Principal, kind: Kind) -> Q:
+    """Whose work a post may look at person by person: those who answer for people all they see, the others their own."""
+    if kind is not Kind.PERSON or principal.role in JUDGES_PEOPLE:
+        return Q()
+    return Q(account=principal.account)
 
 
 def _counted(

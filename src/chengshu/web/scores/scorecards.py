@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -13,63 +13,64 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from chengshu.cases import search
-from chengshu.cases.catalog import Catalog
 from chengshu.core.errors import Invalid, NotFound
-from chengshu.evaluation.measures import Kind, Measure, Part, Period, measure
-from chengshu.evaluation.scorecards import Row, Scorecard, cases_behind, scorecard, to_csv
+from chengshu.evaluation.measures import Kind, Measure, Part, measure
+from chengshu.evaluation.ranking import RANKED
+from chengshu.evaluation.scorecards import Figure, Row, Scorecard, Subject, cases_behind, scorecard
 from chengshu.web.context import SCORES
 from chengshu.web.pages import Request, known, page, respond, text
+from chengshu.web.scores.asked import AGAINST, KINDS, Asked, Preset, asked, presets, today
+from chengshu.web.scores.export import Sheet, as_csv, as_pdf, as_xlsx
 from chengshu.web.words import language
 
-KINDS: Mapping[Kind, str] = {
-    Kind.DEPARTMENT: gettext_noop("Units"),
-    Kind.DEPARTMENT_TREE: gettext_noop("Departments with their units"),
-    Kind.DISTRICT: gettext_noop("Districts"),
-    Kind.STREET: gettext_noop("Streets"),
-    Kind.GRID: gettext_noop("Duty grids"),
-    Kind.PERSON: gettext_noop("Persons"),
-}
 PARTS: Mapping[Part, str] = {
     Part.DENOMINATOR: gettext_noop("All that were counted"),
     Part.NUMERATOR: gettext_noop("Those that fulfil the measure"),
     Part.MISSED: gettext_noop("Those that do not"),
 }
 MOST = 5_000  # cases listed behind one number
-YEARS = range(2000, 2101)
+FEW = 5  # a share of fewer than this is marked: it says little
 NOBODY = "none"  # the subject of rows that belong to none
+FORMATS = {
+    "csv": (as_csv, "text/csv; charset=utf-8"),
+    "xlsx": (as_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "pdf": (as_pdf, "application/pdf"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """Which scorecard is wanted. Days are those of the city; `last` is included."""
+class Change:
+    """How a figure differs from the one it is compared with: percentage points of a share, or cases of a count."""
 
-    kind: Kind
-    first: date
-    last: date
-
-    def query(self, **more: object) -> str:
-        return urlencode({"kind": self.kind.value, "first": self.first, "last": self.last, **more})
-
-    def period(self, known: Catalog) -> Period:
-        """From the midnight before the first day until the midnight after the last, in the city's zone."""
-        start = datetime.combine(self.first, datetime.min.time(), known.zone)
-        return Period(start=start, end=datetime.combine(self.last + timedelta(days=1), datetime.min.time(), known.zone))
+    by: float
+    share: bool
+    better: bool | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoresPage:
-    """A scorecard, and what else can be asked for."""
+    """A scorecard, what it is compared with, and what else can be asked for."""
 
     asked: Asked
+    earlier: Asked | None
     kinds: Mapping[Kind, str]
+    against: Mapping[str, str]
     card: Scorecard
-    presets: tuple[tuple[str, str], ...]
+    before: Mapping[Subject, Mapping[str, Figure]]
+    total_before: Mapping[str, Figure]
+    presets: tuple[Preset, ...]
+    ranked: bool
+    few: int
     language: str
 
     def behind(self, row: Row, measure: Measure, part: str) -> str:
         """The address of the cases behind a number."""
-        subject = NOBODY if row.subject is None else row.subject
-        return f"{reverse('scores_cases')}?{self.asked.query(measure=measure.name, part=part, subject=subject)}"
+        return behind(self.asked, row, measure, part)
+
+    def change(self, row: Row | None, measure: Measure) -> Change | None:
+        """Against the earlier period; None where one of the two says nothing."""
+        old = self.total_before if row is None else self.before.get(row.subject, {})
+        return change(measure, (row.figures if row else self.card.total)[measure.name], old.get(measure.name))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,87 +87,91 @@ class BehindPage:
     language: str
 
 
+def behind(asked: Asked, row: Row, measure: Measure, part: str) -> str:
+    """The address of the cases behind a number of a row."""
+    subject = NOBODY if row.subject is None else row.subject
+    return f"{reverse('scores_cases')}?{asked.query(measure=measure.name, part=part, subject=subject)}"
+
+
+def change(measure: Measure, new: Figure, old: Figure | None) -> Change | None:
+    """What changed from one figure to another of the same measure."""
+    if old is None or (measure.good is not None and (new.rate is None or old.rate is None)):
+        return None
+    share = measure.good is not None
+    by = 100 * ((new.rate or 0) - (old.rate or 0)) if share else float(new.due - old.due)
+    judged = share or measure.low  # more reports are neither good nor bad
+    return Change(by=by, share=share, better=(by < 0) == measure.low if judged and by else None)
+
+
 @page(roles=SCORES)
 def show(request: Request) -> HttpResponse:
     """The scorecard of a kind of subject over a period."""
-    asked = _asked(request)
-    return respond(
-        request,
-        "scores/scorecards.html",
-        ScoresPage(
-            asked=asked,
-            kinds={kind: _(name) for kind, name in KINDS.items()},
-            card=scorecard(request.principal, asked.kind, asked.period(known(request))),
-            presets=_presets(asked, _today(known(request))),
-            language=language(),
-        ),
+    wanted = asked(request)
+    earlier, catalog = wanted.earlier(), known(request)
+    card = scorecard(request.principal, wanted.kind, wanted.period(catalog))
+    old = scorecard(request.principal, wanted.kind, earlier.period(catalog)) if earlier else None
+    found = ScoresPage(
+        asked=wanted,
+        earlier=earlier,
+        kinds={kind: _(name) for kind, name in KINDS.items()},
+        against={code: _(name) for code, name in AGAINST.items()},
+        card=card,
+        before={row.subject: row.figures for row in old.rows} if old else {},
+        total_before=old.total if old else {},
+        presets=presets(today(catalog)),
+        ranked=wanted.kind in RANKED,
+        few=FEW,
+        language=language(),
     )
+    return respond(request, "scores/scorecards.html", found)
 
 
 @page(roles=SCORES)
-def table(request: Request) -> HttpResponse:
-    """The same as CSV."""
-    asked = _asked(request)
-    card = scorecard(request.principal, asked.kind, asked.period(known(request)))
-    response = HttpResponse(to_csv(card, language()), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{asked.kind.value}-{asked.first}-{asked.last}.csv"'
+def table(request: Request, form: str) -> HttpResponse:
+    """The same as CSV, XLSX or PDF."""
+    wanted, catalog = asked(request), known(request)
+    sheet = Sheet(
+        card=scorecard(request.principal, wanted.kind, wanted.period(catalog)),
+        title=_(KINDS[wanted.kind]),
+        city=catalog.city.label if language().startswith("zh") else catalog.city.label_en or catalog.city.label,
+        first=wanted.first,
+        last=wanted.last,
+        made=datetime.now(catalog.zone),
+        language=language(),
+    )
+    write, media_type = FORMATS[form]
+    response = HttpResponse(write(sheet), content_type=media_type)
+    name = f"{wanted.kind.value}-{wanted.first}-{wanted.last}.{form}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
 @page(roles=SCORES)
 def cases(request: Request) -> HttpResponse:
     """The cases behind one number of a scorecard."""
-    asked = _asked(request)
-    number = _number(text(request, "measure", 50), asked.kind)
+    wanted = asked(request)
+    number = _number(text(request, "measure", 50), wanted.kind)
     part, subject = _part(text(request, "part", 20)), _subject(text(request, "subject", 20))
-    behind = cases_behind(request.principal, number, part, asked.kind, subject, asked.period(known(request)))
+    ids = cases_behind(request.principal, number, part, wanted.kind, subject, wanted.period(known(request)))
     found = search.page(
         request.principal,
-        search.Filters(ids=tuple(behind.order_by()[:MOST])),
+        search.Filters(ids=tuple(ids.order_by()[:MOST])),
         now=datetime.now(UTC),
         order="new",
         cursor=text(request, "cursor", 200) or None,
     )
-    again = asked.query(measure=number.name, part=part.value, subject=NOBODY if subject is None else subject)
+    again = wanted.query(measure=number.name, part=part.value, subject=NOBODY if subject is None else subject)
     page = BehindPage(
-        asked=asked,
+        asked=wanted,
         measure=number,
         part=_(PARTS[part]),
-        count=behind.count(),
+        count=ids.count(),
         found=found,
         next=f"?{again}&{urlencode({'cursor': found.next})}" if found.next else "",
         most=MOST,
         language=language(),
     )
     return respond(request, "scores/scorecard_cases.html", page)
-
-
-def _today(known: Catalog) -> date:
-    return datetime.now(UTC).astimezone(known.zone).date()
-
-
-def _asked(request: Request) -> Asked:
-    today = _today(known(request))
-    kind = text(request, "kind", 30) or Kind.DEPARTMENT
-    if kind not in set(KINDS):
-        raise Invalid(_("There is no such scorecard."), where="kind", remedy=_("Choose one of those offered."))
-    first = _day(text(request, "first", 10), today.replace(day=1))
-    last = _day(text(request, "last", 10), today)
-    if last < first:
-        raise Invalid(_("The period ends before it begins."), where="last", remedy=_("Give the earlier day first."))
-    return Asked(kind=Kind(kind), first=first, last=last)
-
-
-def _day(value: str, default: date) -> date:
-    try:
-        day = date.fromisoformat(value) if value else default
-    except ValueError as error:
-        raise Invalid(_("This is not a day."), where=value, remedy=_("Write it as 2026-01-31.")) from error
-    if day.year not in YEARS:
-        raise Invalid(
-            _("This day is too far away."), where=value, remedy=_("Give a day of the years from 2000 to 2100.")
-        )
-    return day
 
 
 def _number(name: str, kind: Kind) -> Measure:
@@ -189,15 +194,3 @@ def _subject(value: str) -> int | None:
     if not (value.isascii() and value.isdecimal() and len(value) < 18):
         raise Invalid(_("There is no such subject."), where="subject", remedy=_("Open it again."))
     return int(value)
-
-
-def _presets(asked: Asked, today: date) -> tuple[tuple[str, str], ...]:
-    month = today.replace(day=1)
-    before = (month - timedelta(days=1)).replace(day=1)
-    spans = [
-        (_("Last 7 days"), today - timedelta(days=6), today),
-        (_("This month"), month, today),
-        (_("Last month"), before, month - timedelta(days=1)),
-        (_("This year"), today.replace(month=1, day=1), today),
-    ]
-    return tuple((name, f"?{Asked(kind=asked.kind, first=a, last=b).query()}") for name, a, b in spans)
