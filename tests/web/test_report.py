@@ -156,3 +156,25 @@ def test_staff_report_for_a_caller_and_land_on_the_case(browser: Browser) -> Non
     assert case.source == "hotline"
     assert case.type is not None
     assert case.type.code == "env.exposed_rubbish"
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"),
+    [("abc", "30.2"), ("120.1", "999"), ("120.1", ""), ("nan", "30"), ("2.35", "48.85")],
+    ids=["letters", "beyond the pole", "half", "not a number", "Paris"],
+)
+def test_nonsense_places_are_refused_beside_the_field(browser: Browser, lon: str, lat: str) -> None:
+    client = browser("")
+    for place in ("", "文三路90号"):
+        answer = client.post("/report", fill(client, place=place, lon=lon, lat=lat))
+        assert answer.status_code == 422
+        assert 'href="#place"' in answer.content.decode()
+    assert not Case.objects.exists()
+
+
+@pytest.mark.parametrize("username", ["grid", "handler", "operator", "leader", "steward", "admin"])
+def test_staff_land_on_a_page_they_may_see(browser: Browser, username: str) -> None:
+    client = browser(username)
+    answer = client.post("/report", fill(client, lon="119.28", lat="29.47"), follow=True)
+    assert answer.status_code == 200
+    assert Case.objects.get().number in answer.content.decode()

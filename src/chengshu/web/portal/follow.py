@@ -12,103 +12,110 @@ from django.utils.translation import gettext as _
 
 from chengshu.cases import search
 from chengshu.cases.catalog import catalog
-from chengshu.cases.detail import find
-from chengshu.cases.following import PublicCase, public, reporter_of
-from chengshu.cases.models import Case, State
-from chengshu.cases.road import road
+from chengshu.cases.following import by_account, by_word
+from chengshu.cases.models import Case
+from chengshu.cases.search import Filters
+from chengshu.cases.story import JOINED_MAY, Follower, Story, story
+from chengshu.cases.supporting import joined_by
 from chengshu.core.errors import NotFound
 from chengshu.parties import throttle
-from chengshu.parties.principal import Principal
+from chengshu.parties.models import Notice
 from chengshu.parties.roles import STAFF, Role
 from chengshu.web.forms import Form
 from chengshu.web.moves import Failed, made, make
-from chengshu.web.pages import Request, page, respond, text
+from chengshu.web.pages import Request, page, respond, signed_in, text
 from chengshu.web.portal import visitor
 
 CITIZEN = frozenset({Role.CITIZEN})
+NEWS = 5  # unread notices shown above one's reports
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskPage:
-    """The form for number and word."""
+    """The form for number and word; `here` are the numbers that this browser follows."""
 
     form: Form
+    here: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FollowPage:
-    """The public story of a case; `road` holds the usual states in order; `failed` a move that was refused just now."""
+    """The public story of a case; `failed` a move that was refused just now, `by_word` whether no account was needed."""
 
-    story: PublicCase
-    road: tuple[State, ...]
+    story: Story
     failed: Failed | None
+    by_word: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MinePage:
-    """The cases that a citizen reported."""
+    """The cases that a citizen reported, those joined, and unread news about them."""
 
     found: search.Page
+    joined: tuple[Story, ...]
+    news: tuple[Notice, ...]
 
 
 @page("GET", "POST")
 def ask(request: Request) -> HttpResponse:
     """Number and word, for somebody without an account."""
     form = Form(values={name: text(request, name, 100) for name in ("number", "word")})
+    if request.method == "POST" and text(request, "forget"):
+        return visitor.forget(HttpResponseRedirect(reverse("follow")))
     if request.method == "POST":
-        number = form.require("number", _("Enter the number of the case."))
+        number = form.require("number", _("Enter the number of the case.")).upper()
         word = form.require("word", _("Enter the word that you got with it."))
-        if form.ok and _prove(request, form, number, word):
-            return HttpResponseRedirect(reverse("followed", args=[number]))
-    return respond(request, "portal/follow_ask.html", AskPage(form=form), status=200 if form.ok else 422)
+        if form.ok and (found := _prove(request, form, number, word)):
+            response = HttpResponseRedirect(reverse("followed", args=[number]))
+            visitor.remember(request, response, number, found.principal.city, opener=found.opener)
+            return response
+    shown = AskPage(form=form, here=visitor.followed(request))
+    return respond(request, "portal/follow_ask.html", shown, status=200 if form.ok else 422)
 
 
-def _prove(request: Request, form: Form, number: str, word: str) -> bool:
+def _prove(request: Request, form: Form, number: str, word: str) -> Follower | None:
     throttle.hit(throttle.FOLLOW_ADDRESS, request.client)
     throttle.hit(throttle.FOLLOW_CASE, request.client, number)
     try:
-        principal = reporter_of(number, word, request.principal.language)
+        return by_word(number, word, request.principal.language)
     except NotFound as error:
         form.errors["number"] = f"{error.what} {error.remedy}"
-        return False
-    visitor.remember(request, find(principal, number).pk, principal.city)
-    return True
+        return None
 
 
 @page("GET", "POST")
 def show(request: Request, number: str) -> HttpResponse:
     """The case, to its reporter; a posted form makes a move."""
-    if request.principal.role in STAFF:
-        return HttpResponseRedirect(reverse("case", args=[number]))
-    principal, case = _reporter(request, number)
-    if principal is None or case is None:
-        return HttpResponseRedirect(f"{reverse('follow')}?number={number}")
-    failed = _move(request, principal, case) if request.method == "POST" else None
-    if request.method == "POST" and failed is None:
+    follower = visitor.follower(request, number)
+    if signed_in(request):
+        if request.principal.role in STAFF:
+            return HttpResponseRedirect(reverse("case", args=[number]))
+        follower = by_account(request.principal, number) or follower
+    failed = _move(request, follower, number) if request.method == "POST" and follower else None
+    if request.method == "POST" and follower and failed is None:
         return HttpResponseRedirect(reverse("followed", args=[number]))
-    story = public(principal, number)
-    found = FollowPage(story=story, road=road(catalog(case.kind.city_id), story.case, story.steps), failed=failed)
-    response = respond(request, "portal/follow.html", found, status=failed.status if failed else 200)
+    found = story(follower, number) if follower else None
+    if found is None or follower is None:
+        return HttpResponseRedirect(f"{reverse('follow')}?number={number}")
+    shown = FollowPage(story=found, failed=failed, by_word=follower.principal.account is None)
+    response = respond(request, "portal/follow.html", shown, status=failed.status if failed else 200)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _reporter(request: Request, number: str) -> tuple[Principal | None, Case | None]:
-    """Who asks, if the case is theirs: by account, or by the word shown before in this session."""
+def _move(request: Request, follower: Follower, number: str) -> Failed | None:
+    """Make the move of the form; of somebody who joined, only those that are theirs."""
+    throttle.hit(
+        throttle.FOLLOW_MOVE, request.client if request.principal.account is None else request.principal.account
+    )
+    code = text(request, "move", 50)
     case = Case.objects.filter(number=number).select_related("kind").first()
     if case is None:
-        return None, None
-    principal = visitor.reporter(request, case.pk) or request.principal
-    try:
-        return principal, find(principal, number)
-    except NotFound:
-        return None, None
-
-
-def _move(request: Request, principal: Principal, case: Case) -> Failed | None:
-    throttle.hit(throttle.FOLLOW_MOVE, request.client if principal.account is None else principal.account)
-    code = text(request, "move", 50)
-    failed = make(request, principal, case, code)
+        return None
+    if not follower.opener and code not in JOINED_MAY:
+        why = _("Only whoever reported this case first can do that. You can urge, or report anew.")
+        return Failed(move=code, why=why, status=403, values={})
+    failed = make(request, follower.principal, case, code)
     move = catalog(case.kind.city_id).moves.get((case.kind_id, code, case.state_id))
     if failed is None and move is not None:
         messages.success(request, made(move))
@@ -117,12 +124,9 @@ def _move(request: Request, principal: Principal, case: Case) -> Failed | None:
 
 @page(roles=CITIZEN)
 def mine(request: Request) -> HttpResponse:
-    """My reports, newest first."""
-    found = search.page(
-        request.principal,
-        search.Filters(),
-        now=datetime.now(UTC),
-        order="new",
-        cursor=text(request, "cursor", 200) or None,
-    )
-    return respond(request, "portal/mine.html", MinePage(found=found))
+    """My reports, newest first, those of others that I joined, and what is new about them."""
+    cursor = text(request, "cursor", 200) or None
+    found = search.page(request.principal, Filters(), now=datetime.now(UTC), order="new", cursor=cursor)
+    joined = () if cursor else joined_by(request.principal)
+    news = Notice.objects.filter(account=request.principal.account, read_at=None).order_by("-pk")[:NEWS]
+    return respond(request, "portal/mine.html", MinePage(found=found, joined=joined, news=tuple(news)))

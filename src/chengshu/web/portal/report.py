@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from django.core import signing
 from django.http import HttpResponse, HttpResponseRedirect
@@ -15,21 +16,24 @@ from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import Catalog
-from chengshu.cases.following import digest, new_word
+from chengshu.cases.following import by_account, digest, new_word
 from chengshu.cases.models import CaseType
-from chengshu.cases.records import NewReport, Verdict
-from chengshu.cases.report import report
+from chengshu.cases.records import NewReport
+from chengshu.cases.report import POINT, report
+from chengshu.cases.story import Story, story
+from chengshu.cases.supporting import Alike, alike, join
 from chengshu.core.errors import ChengshuError, Invalid
 from chengshu.parties import throttle
 from chengshu.parties.roles import STAFF, Role
+from chengshu.web.context import DESK
 from chengshu.web.forms import Form
-from chengshu.web.pages import Request, known, number, page, respond, text
+from chengshu.web.pages import Request, known, number, page, respond, signed_in, text
 from chengshu.web.portal import visitor
-from chengshu.web.uploads import uploaded
+from chengshu.web.portal.photos import VALID, Photos, keep_photos, kept, received
 from chengshu.web.words import local
 
 SALT = "chengshu.web.report"
-VALID = 24 * 3600  # seconds for which a form may be filled in
+JOIN = "chengshu.web.report.join"
 FIELDS = ("title", "description", "type", "place", "lon", "lat", "name", "phone")
 TOLD = ("title", "description", "place", "lon", "lat", "type")  # what makes a report of the same form another one
 SOURCES: Mapping[Role, str] = {
@@ -48,14 +52,27 @@ class ReportPage:
     token: str
     types: tuple[tuple[str, tuple[CaseType, ...]], ...]
     staff: bool
+    photos: Photos
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlikePage:
+    """Is it one of these? `found` are open cases near by, each with the word by which this form may join it."""
+
+    form: Form
+    token: str
+    photos: Photos
+    found: tuple[tuple[Alike, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DonePage:
-    """The answer: number, and the word for somebody without an account."""
+    """The answer: number, the word for somebody without an account, and where the case stands; `joined` another's case."""
 
     number: str
     word: str
+    joined: bool
+    story: Story | None
 
 
 @page("GET", "POST")
@@ -68,15 +85,38 @@ def new(request: Request) -> HttpResponse:
     nonce = _nonce(form, token)
     _validate(form)
     if not form.ok or text(request, "website"):  # a field that people do not see
-        return _form(request, form, token)
+        return _form(request, form, token, keep_photos(request, form))
     throttle.hit(throttle.REPORT, request.client if request.principal.account is None else request.principal.account)
     try:
-        return _take(request, form, _key(form, nonce))
+        photos = received(request)
+        if found := _alike(request, form):
+            shown = AlikePage(form=form, token=token, photos=photos, found=found)
+            return respond(request, "portal/alike.html", shown)
+        return _take(request, form, _key(form, nonce + text(request, "join", 200)), photos)
     except Invalid as error:
-        form.errors["evidence" if request.FILES else "title"] = (
+        form.errors["place" if error.where == POINT else "evidence" if request.FILES else "title"] = (
             f"{_(error.what)} {_(error.remedy) if error.remedy else ''}"
         )
         return _form(request, form, token)
+
+
+def _alike(request: Request, form: Form) -> tuple[tuple[Alike, str], ...]:
+    """Open cases near by that may be the same, unless this was asked already, or nothing says where it is."""
+    lon, lat = number(request, "lon"), number(request, "lat")
+    if text(request, "seen") or request.principal.role in STAFF or lon is None or lat is None:
+        return ()
+    told = f"{form.get('title')} {form.get('description')}"
+    found = alike(known(request), told, form.get("type"), lon, lat, datetime.now(UTC))
+    return tuple((one, signing.dumps([str(one.id), request.principal.city], salt=JOIN)) for one in found)
+
+
+def _joins(request: Request) -> UUID | None:
+    """The case that the form is to join: one that this city's page offered."""
+    try:
+        case, city = signing.loads(text(request, "join", 200), salt=JOIN, max_age=VALID)
+    except signing.BadSignature:
+        return None
+    return UUID(case) if city == request.principal.city else None
 
 
 def _nonce(form: Form, token: str) -> str:
@@ -103,31 +143,52 @@ def _validate(form: Form) -> None:
         form.errors["description"] = _("Use 5 000 characters at most.")
     if len(form.get("place")) > 300:
         form.errors["place"] = _("Use 300 characters at most.")
-    if not (form.get("place") or (form.get("lon") and form.get("lat"))):
-        form.errors["place"] = _("Say where it is: in words, or on the map.")
+    _validate_place(form)
     if form.get("phone") and not _PHONE.fullmatch(form.get("phone")):
         form.errors["phone"] = _("This does not look like a telephone number.")
 
 
-def _take(request: Request, form: Form, key: str) -> HttpResponse:
+def _validate_place(form: Form) -> None:
+    """Words, a point, or both; a point that is none is never dropped in silence."""
+    point = [form.get(name) for name in ("lon", "lat")]
+    if not (form.get("place") or any(point)):
+        form.errors["place"] = _("Say where it is: in words, or on the map.")
+    elif any(point) and not (_degrees(point[0], 180) and _degrees(point[1], 90)):
+        form.errors["place"] = _(
+            "This is no point on earth: longitude and latitude are degrees, such as 120.155 and 30.274. Correct or empty both."
+        )
+
+
+def _degrees(text: str, most: int) -> bool:
+    try:
+        return abs(float(text)) <= most  # not true of NaN
+    except ValueError:
+        return False
+
+
+def _take(request: Request, form: Form, key: str, photos: Photos) -> HttpResponse:
     """Hand the report over and answer with its number."""
-    word = new_word(key) if request.principal.account is None else ""
-    [verdict] = report([_report(request, form, key, word)], city=request.principal.city, actor=request.principal)
+    word, case = new_word(key) if request.principal.account is None else "", _joins(request)
+    told = _report(request, form, key, word, photos)
+    if case is not None:
+        verdict = join(request.principal, told, case)
+    else:
+        [verdict] = report([told], city=request.principal.city, actor=request.principal)
     if not verdict.ok:
         raise ChengshuError(verdict.verdict, where=key)
-    if request.principal.role in STAFF:
+    if request.principal.role in DESK:
         return HttpResponseRedirect(reverse("case", args=[verdict.number]))
-    if word and verdict.verdict == "opened":  # whoever sends a form again has not shown that the case is theirs
-        visitor.remember(request, verdict.case, request.principal.city)
-    request.session["answer"] = _answer(verdict, word)
-    return HttpResponseRedirect(reverse("reported"))
+    response = HttpResponseRedirect(reverse("reported"))
+    opened = verdict.verdict == "opened"
+    if word and (
+        opened or verdict.verdict == "joined"
+    ):  # whoever sends a form again has not shown that the case is theirs
+        visitor.remember(request, response, verdict.number or "", request.principal.city, opener=opened)
+    visitor.keep_answer(response, {"number": verdict.number, "word": word, "joined": verdict.verdict == "joined"})
+    return response
 
 
-def _answer(verdict: Verdict, word: str) -> dict[str, str]:
-    return {"number": verdict.number or "", "word": word}
-
-
-def _report(request: Request, form: Form, key: str, word: str) -> NewReport:
+def _report(request: Request, form: Form, key: str, word: str, photos: Photos) -> NewReport:
     catalog, now = known(request), datetime.now(UTC)
     type = form.get("type") if any(t.code == form.get("type") for _, ts in offered(catalog) for t in ts) else None
     lon, lat = number(request, "lon"), number(request, "lat")
@@ -145,7 +206,7 @@ def _report(request: Request, form: Form, key: str, word: str) -> NewReport:
         lat=lat if lon is not None else None,
         contact={"name": form.get("name")[:100], "phone": form.get("phone"), "secret": digest(word) if word else ""},
         payload={name: form.get(name) for name in FIELDS if name not in {"name", "phone"}},
-        evidence=uploaded(request, catalog),
+        evidence=photos.ids,
     )
 
 
@@ -164,18 +225,23 @@ def offered(catalog: Catalog) -> tuple[tuple[str, tuple[CaseType, ...]], ...]:
     return tuple((name, tuple(types)) for name, types in groups.items())
 
 
-def _form(request: Request, form: Form, token: str) -> HttpResponse:
+def _form(request: Request, form: Form, token: str, photos: Photos | None = None) -> HttpResponse:
     staff = request.principal.role in STAFF
-    found = ReportPage(form=form, token=token, types=offered(known(request)), staff=staff)
+    found = ReportPage(
+        form=form, token=token, types=offered(known(request)), staff=staff, photos=photos or kept(request)
+    )
     return respond(request, "portal/report.html", found, status=200 if form.ok else 422)
 
 
 @page()
 def done(request: Request) -> HttpResponse:
-    """The answer to the last report of this session."""
-    answer = request.session.get("answer")
+    """The answer to the last report of this browser."""
+    answer = visitor.answer(request)
     if not answer:
         return HttpResponseRedirect(reverse("report"))
-    response = respond(request, "portal/reported.html", DonePage(**answer))
+    number = answer["number"]
+    follower = by_account(request.principal, number) if signed_in(request) else visitor.follower(request, number)
+    shown = DonePage(**answer, story=story(follower, number) if follower else None)
+    response = respond(request, "portal/reported.html", shown)
     response["Cache-Control"] = "no-store"
     return response
