@@ -12,15 +12,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from chengshu.cases import choices, dispatch, search, suggest
-from chengshu.cases.catalog import Catalog
+from chengshu.cases.catalog import Catalog, Place
 from chengshu.cases.detail import CaseDetail, contact, detail, find
-from chengshu.cases.models import Case, CaseType, Contact, State
+from chengshu.cases.kindred import Kindred, kindred
+from chengshu.cases.models import Case, CaseType, Contact, State, Step
 from chengshu.cases.road import road
 from chengshu.parties.access import colleagues
 from chengshu.parties.models import Account, Department
 from chengshu.parties.roles import READS_CONTACT
-from chengshu.places.models import Division
-from chengshu.web.context import DESK
+from chengshu.web.context import DESK, home
+from chengshu.web.desk.lines import Tag, case_href, tags
 from chengshu.web.moves import Failed, made, make
 from chengshu.web.pages import Request, known, page, respond, text
 
@@ -39,18 +40,28 @@ class Offers:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CasePage:
-    """A case with its story; `contacts` only after their purpose was said; `failed` a move refused just now."""
+    """A case with its story; `contacts` only after their purpose was said; `failed` a move refused just now, and what
+    others did to the case `since` its form was opened."""
 
     story: CaseDetail
+    tags: tuple[Tag, ...]
     road: tuple[State, ...]
-    places: Sequence[Division]
+    places: Sequence[Place]
     duplicates: Sequence[suggest.Duplicate]
     offers: Offers
     next: Case | None
     failed: Failed | None
+    since: Sequence[Step]
     may_read_contact: bool
     contacts: Sequence[Contact] | None
     purpose: str
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What the type of the case still asks for before it can go on: `photo`, `place`."""
+        case, asked = self.story.case, self.story.case.type.evidence if self.story.case.type else ()
+        has = {"photo": bool(self.story.evidence), "place": case.lon is not None or bool(case.place_text)}
+        return tuple(need for need in asked if not has.get(need, True))
 
 
 @page(roles=DESK)
@@ -70,12 +81,14 @@ def _respond(
     catalog, story = known(request), detail(request.principal, number)
     page = CasePage(
         story=story,
+        tags=tuple(tags(story.case)),
         road=road(catalog, story.case, story.steps),
-        places=_places(story.case),
-        duplicates=suggest.duplicates(catalog, request.principal, story.case) if story.case.closed_at is None else [],
+        places=[catalog.divisions[pk] for pk in story.case.places if pk in catalog.divisions],
+        duplicates=_duplicates(catalog, request, story),
         offers=_offers(catalog, request, story),
         next=_next(request, story.case),
         failed=failed,
+        since=_since(request, story) if failed and failed.status == 409 else (),
         may_read_contact=story.has_contact and request.principal.role in READS_CONTACT,
         contacts=contacts,
         purpose=purpose,
@@ -85,15 +98,22 @@ def _respond(
     return response
 
 
-def _places(case: Case) -> list[Division]:
-    found = Division.objects.in_bulk(case.places)
-    return [found[pk] for pk in case.places if pk in found]
+def _duplicates(catalog: Catalog, request: Request, story: CaseDetail) -> list[suggest.Duplicate]:
+    """Looked for while the post can still merge the case; later they are among what has to do with it."""
+    may_merge = any("target" in act.fields for act in story.allowed)
+    return suggest.duplicates(catalog, request.principal, story.case) if may_merge else []
+
+
+def _since(request: Request, story: CaseDetail) -> Sequence[Step]:
+    """The steps that were made after the form was opened."""
+    seen = text(request, "seq", 10)
+    return [step for step in story.steps if step.seq > int(seen)] if seen.isascii() and seen.isdecimal() else ()
 
 
 def _offers(catalog: Catalog, request: Request, story: CaseDetail) -> Offers:
     """Only what the moves on the page ask for is worked out."""
     case, asked = story.case, {need for act in story.allowed for need in act.fields}
-    typed = bool(asked & {"type", "type_evidence"}) or case.type_id is None
+    typed = bool(asked & {"type", "type_evidence"}) or (case.type_id is None and case.closed_at is None)
     words = f"{case.title} {case.description}"
     return Offers(
         units=choices.units(catalog, case) if "unit" in asked else [],
@@ -107,9 +127,27 @@ def _offers(catalog: Catalog, request: Request, story: CaseDetail) -> Offers:
 
 def _next(request: Request, case: Case) -> Case | None:
     """The next case in the same state, so that it is there when this one is done."""
-    same = search.Filters(state=(case.state.code,), open=True)
+    if case.closed_at is not None:
+        return None
+    same = search.Filters(states=(case.state_id,), open=True)
     found = search.page(request.principal, same, now=datetime.now(UTC), size=2).cases
     return next((other for other in found if other.pk != case.pk), None)
+
+
+@page(roles=DESK)
+def show_kindred(request: Request, number: str) -> HttpResponse:
+    """What has to do with a case: a part of its page that is asked for afterwards, or a page of its own."""
+    case = find(request.principal, number)
+    page = KindredPage(case=case, groups=kindred(known(request), request.principal, case, datetime.now(UTC)))
+    return respond(request, "desk/kindred_part.html" if request.htmx else "desk/kindred.html", page)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KindredPage:
+    """Cases that have to do with one."""
+
+    case: Case
+    groups: Sequence[Kindred]
 
 
 @page("POST", roles=DESK)
@@ -125,9 +163,13 @@ def move(request: Request, number: str) -> HttpResponse:
 
 
 def _after(request: Request, number: str) -> str:
-    """The same case, or the desk when the case has left what this post sees (such as after a return)."""
-    seen = search.matching(request.principal, search.Filters(q=number), datetime.now(UTC)).exists()
-    return reverse("case", args=[number]) if seen else reverse("desk")
+    """The next case when it was asked for, else the same one; the post's home when the case has left what it sees."""
+    wanted = [text(request, "then", 60), number]
+    seen = (
+        search.matching(request.principal, search.Filters(q=one), datetime.now(UTC)).first() for one in wanted if one
+    )
+    found = next(filter(None, seen), None)
+    return case_href(found.number) if found else reverse(home(request.principal))
 
 
 @page("POST", roles=DESK)

@@ -1,0 +1,232 @@
+"""A dispatcher's and an operator's morning in a real browser: by keyboard, in both languages, two at once, and on paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import running
+from tests.web.conftest import photo
+from tests.web.test_browser import PHONE, Site, browser_of_all, site
+
+__all__ = ["browser_of_all", "site"]  # fixtures
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+_serial = count(1)
+
+
+def reported(title: str) -> str:
+    """The number of a new case of this title, in the handler's district."""
+    new = {"title": title, "type": "env.exposed_rubbish", "place_text": "文三路90号"}
+    with running.city().client(running.token("operator", "operator")) as client:
+        return str(client.post("/api/cases", new).json()["number"])
+
+
+def title() -> str:
+    """A title that no other test has."""
+    return f"键盘试验{next(_serial)}号井盖"
+
+
+@contextmanager
+def desk(site: Site, username: str, language: str = "zh-hans") -> Iterator[Page]:
+    """The desk of somebody in a language, which is theirs again as before afterwards."""
+    with site.page(username) as page:
+        _skip_tour(page)
+        if language == "en":
+            page.get_by_role("button", name="English").click()
+            expect(page.locator("html")).to_have_attribute("lang", "en")
+        yield page
+        if language == "en":
+            page.goto("/desk?view=all")
+            page.get_by_role("button", name="中文").click()
+            expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+
+
+def _skip_tour(page: Page) -> None:
+    page.keyboard.press("Escape")
+    skip = page.get_by_role("button", name=re.compile("跳过|Skip"))
+    if skip.count():
+        skip.first.click()
+
+
+def here(page: Page) -> str:
+    return str(page.evaluate("location.pathname + location.search"))
+
+
+@pytest.mark.parametrize(("language", "accept"), [("zh-hans", "受理"), ("en", "Accept")])
+def test_a_morning_by_keyboard_only(site: Site, language: str, accept: str) -> None:
+    name = title()
+    number = reported(name)
+    with desk(site, "operator", language) as page:
+        page.goto("/desk?view=open&order=new")
+        page.keyboard.press("/")
+        page.keyboard.type(number[-6:])
+        expect(page.locator("tr[data-row]")).to_have_count(1)
+        expect(page).to_have_url(re.compile(f"q={number[-6:]}"))
+        page.evaluate("document.activeElement.blur()")
+        listed = here(page)
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/cases/{number}")
+        page.keyboard.press(".")
+        page.keyboard.type(accept)
+        expect(page.locator("#palette li").first).to_contain_text(accept)
+        page.keyboard.press("Enter")
+        expect(page.locator("#palette")).to_be_hidden()
+        page.keyboard.press("Enter")
+        expect(page.locator(".alert-success")).to_contain_text(accept)
+        page.keyboard.press("z")
+        expect(page.locator("li[aria-current=step]")).to_have_text(re.compile("上报|Reported"))
+        page.keyboard.press("m")
+        page.keyboard.press("Enter")
+        expect(page.locator("li[aria-current=step]")).to_have_text(re.compile("受理|Accepted"))
+        page.keyboard.press("u")
+        page.wait_for_url(re.compile("/desk"))
+        assert here(page) == listed
+    assert not site.complaints
+
+
+def test_several_cases_by_keyboard_looked_at_moved_and_taken_back(site: Site) -> None:
+    name = title()
+    for _ in range(3):
+        reported(name)
+    with desk(site, "operator") as page:
+        page.goto(f"/desk?view=all&q={name}")
+        for key in "jxjx":
+            page.keyboard.press(key)
+        expect(page.locator("[data-bulk-count]")).to_have_text("2")
+        page.keyboard.press(".")
+        page.keyboard.type("受理")
+        expect(page.locator("#palette li").first).to_contain_text("受理")
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-foreseen]")).to_contain_text("2 件可办")
+        page.locator("[data-bulk] button.btn-primary").click()
+        expect(page.locator(".alert-success")).to_contain_text("受理")
+        expect(page.locator("tr[data-row]", has_text="受理")).to_have_count(2)
+        page.keyboard.press("z")
+        expect(page.locator("form.undo")).to_have_count(0)
+        expect(page.locator("tr[data-row] .tag-open", has_text="上报")).to_have_count(3)
+    assert not site.complaints
+
+
+def test_a_saved_view_stays_and_says_how_many(site: Site) -> None:
+    name = title()
+    reported(name)
+    with desk(site, "operator") as page:
+        page.goto(f"/desk?view=open&q={name}")
+        page.get_by_text("保存此列表").click()
+        page.fill("#view-name", "井盖")
+        page.locator("form[action='/desk/views'] button[type=submit]").click()
+        tab = page.locator(".views a.is-own", has_text="井盖")
+        expect(tab.locator(".n")).to_have_text("1")
+        page.goto("/desk?view=all")
+        tab.click()
+        expect(page.locator("h1")).to_have_text("井盖")
+        expect(page.locator("tr[data-row]")).to_have_count(1)
+        page.get_by_text("保存此列表").click()
+        page.get_by_role("button", name="删除").click()
+        expect(page.locator(".views a.is-own")).to_have_count(0)
+
+
+def test_what_is_new_is_told_and_nothing_moves(site: Site) -> None:
+    name = title()
+    number = reported(name)
+    with desk(site, "operator") as page:
+        page.goto(f"/desk?view=all&q={name}")
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        reported(name)
+        with site.page("shift") as other:
+            other.goto(f"/cases/{number}")
+            other.locator('form:has(input[value="accept"]) button[type=submit]').first.click()
+            expect(other.locator(".alert-success")).to_be_visible()
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('live:case'))")
+        expect(page.locator("[data-news]")).to_contain_text("1 件新案件")
+        expect(page.locator("tr.is-changed")).to_have_count(1)
+        expect(page.locator("tr[data-row]")).to_have_count(1)
+        expect(page.locator("tr[data-row] input[name=case]")).to_be_checked()
+        page.keyboard.press("r")
+        expect(page.locator("tr[data-row]")).to_have_count(2)
+
+
+def test_two_people_at_one_case(site: Site) -> None:
+    number = reported(title())
+    with site.page("operator") as first, site.page("shift") as second:
+        first.goto(f"/cases/{number}")
+        form = first.locator('form:has(input[name=move][value="reject"])')
+        form.locator("xpath=..").locator("summary").click()
+        form.locator("textarea").fill("不在受理范围")
+        second.goto(f"/cases/{number}")
+        second.locator('form:has(input[value="accept"]) button[type=submit]').first.click()
+        expect(second.locator(".alert-success")).to_be_visible()
+        form.locator("button[type=submit]").first.click()
+        expect(first.locator(".since")).to_contain_text("演示·值班长")
+        expect(first.locator('form:has(input[value="reject"]) textarea')).to_have_value("不在受理范围")
+
+
+def test_a_note_begun_is_still_there_after_the_page_was_left(site: Site) -> None:
+    number = reported(title())
+    with site.page("operator") as page:
+        page.goto(f"/cases/{number}")
+        note = page.locator('form:has(input[name=move][value="note"]) textarea')
+        note.locator("xpath=ancestor::details").locator("summary").click()
+        note.fill("已联系反映人")
+        page.reload()
+        expect(note).to_have_value("已联系反映人")
+        note.locator("xpath=ancestor::form").locator("button[type=submit]").first.click()
+        expect(page.locator(".alert-success")).to_be_visible()
+        page.reload()
+        expect(page.locator('form:has(input[name=move][value="note"]) textarea')).to_have_value("")
+
+
+def test_evidence_in_full_by_keyboard_and_what_has_to_do_with_it(site: Site, tmp_path: Path) -> None:
+    number = reported(title())
+    files = [tmp_path / f"{colour}.jpg" for colour in ("red", "blue")]
+    for file in files:
+        file.write_bytes(photo(file.stem))
+    with site.page("operator") as page:
+        page.goto(f"/cases/{number}")
+        form = page.locator('form:has(input[name=move][value="attach"])')
+        form.locator("xpath=..").locator("summary").click()
+        form.locator("input[type=file]").set_input_files([str(file) for file in files])
+        form.locator("button[type=submit]").first.click()
+        expect(page.locator(".alert-success")).to_be_visible()
+        page.locator("a[data-picture]").first.click()
+        viewer = page.locator("#viewer")
+        expect(viewer.locator("[data-about]")).to_contain_text("1/2")
+        page.keyboard.press("ArrowRight")
+        expect(viewer.locator("[data-about]")).to_contain_text("2/2")
+        page.keyboard.press("r")
+        expect(viewer.locator("img.is-turned-1")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(viewer).to_be_hidden()
+        page.locator(".kindred").scroll_into_view_if_needed()
+        expect(page.locator(".kindred a[href$='/related']")).to_have_count(0)
+    assert not site.complaints
+
+
+def test_paper_shows_the_work_order_and_nothing_else(site: Site, tmp_path: Path) -> None:
+    number = reported(title())
+    with site.page("operator") as page:
+        page.goto(f"/cases/{number}/print")
+        page.emulate_media(media="print")
+        expect(page.locator(".sheet h1")).to_be_visible()
+        for hidden in (".top", "footer", ".no-print"):
+            expect(page.locator(hidden).first).to_be_hidden()
+        page.screenshot(path=str(tmp_path / "sheet.png"))
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) == 1
+        page.goto("/desk/print?view=open")
+        expect(page.locator(".listed tbody tr").first).to_be_visible()
+
+
+def test_the_desk_fits_a_phone(site: Site) -> None:
+    number = reported(title())
+    with site.page("operator", viewport=PHONE) as page:
+        for path in ("/desk?view=open", f"/cases/{number}", f"/cases/{number}/print", "/desk/print?view=open"):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
