@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import importing, lifecycle, machine, pages, writing
+from benchmarks import cockpit, importing, lifecycle, live, machine, pages, portal, screen, writing
 from benchmarks.city import ROOT, temporary_home
 from benchmarks.results import Result, note, show
 from benchmarks.store import HOMES
@@ -20,10 +20,14 @@ ALL: dict[str, Callable[[], list[Result]]] = {
     "report_batches": writing.report_batches,
     "batches": writing.batches,
     "lifecycle_http_10k": lifecycle.at_ten_thousand,
+    "live_cockpits": live.live_cockpits,
     "import_history": importing.import_history,
     "lifecycle_http_1m": lifecycle.at_a_million,
     "list_page": pages.list_page,
     "case_page": pages.case_page,
+    "cockpit_pages": cockpit.cockpit_pages,
+    "follow_page": portal.follow_page,
+    "first_screen": screen.first_screen,
     "memory": machine.memory,
 }
 

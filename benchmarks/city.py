@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -33,7 +35,7 @@ from chengshu.embedded.postgres import running_url
 ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "a-word-for-demo-accounts"
 START_LIMIT = 240.0  # seconds; the first start makes the database and loads the packs
-PARTS = ("supervisor", "web", "worker", "database")
+PARTS = ("supervisor", "web", "worker", "live", "database")
 
 
 @contextmanager
@@ -63,6 +65,7 @@ class City:
     replays: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    live_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,7 +80,8 @@ class City:
         """Start and wait until the city is ready; the seconds that this took."""
         begin = time.perf_counter()
         self.home.parent.mkdir(parents=True, exist_ok=True)
-        words = ["run", "--port", str(self.port), "--packs", self.packs, "--replays", self.replays]
+        ports = ["--port", str(self.port), "--live-port", str(self.live_port)]
+        words = ["run", *ports, "--packs", self.packs, "--replays", self.replays]
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "chengshu", *words], cwd=ROOT, env=self._environment(), stdout=sink, stderr=sink
@@ -172,6 +176,14 @@ class City:
         """One keep-alive connection to the web server."""
         return Client(self.port, token, headers)
 
+    def live(self, username: str, number: str = "") -> str:
+        """The address of the events of a demo account, as its pages carry it; with the page of a case if one is named."""
+        request = urllib.request.Request(f"{self.url}/account", headers=self.session(username))
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found = re.search(r'<meta name="live" content="([^"]+)"', answer.read().decode())
+        assert found, f"the pages of {username} are not live"
+        return html.unescape(found[1]) + (f"&case={number}" if number else "")
+
     def session(self, username: str) -> dict[str, str]:
         """The header of a browser in which this demo account has signed in."""
         jar = CookieJar()
@@ -197,7 +209,7 @@ def _part(process: psutil.Process) -> str | None:
         return None
     line = " ".join(words)
     if "granian" in line:
-        return "web"
+        return "live" if "chengshu.live" in line else "web"
     if "postgres" in line:
         return "database"
     return "worker" if words[-1:] == ["worker"] else None

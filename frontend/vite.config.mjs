@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { PurgeCSS } from "purgecss";
 import { defineConfig } from "vite";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -29,6 +30,50 @@ function sprite() {
   };
 }
 
+// Of Tabler's style only what a template, a view or a script names (a ninth of it), and the everyday utilities, so that most
+// new pages need no new build. What Python or a script puts together from parts must be in one of these lists.
+const PAGES = ["../src/chengshu/web/templates/**/*.html", "../src/chengshu/web/**/*.py", "src/**/*.ts"];
+const ALWAYS = [
+  /^-?[mp][tbesxy]?-(\d|auto)$/,
+  /^(d|gap|row-gap|column-gap|g|gx|gy|w|h|fs|fw|lh|flex|order|align-items|align-self|justify-content|position|overflow)(-(sm|md|lg|xl))?-[a-z0-9-]+$/,
+  /^(col|row)(-(sm|md|lg|xl))?(-(\d+|auto|cols-\d))?$/,
+  /^text-(start|end|center|reset|nowrap|wrap|break|truncate|decoration-none)$/,
+  /^(border|rounded|float|visually-hidden)(-[a-z0-9]+)*$/,
+  /^alert(-(primary|success|info|warning|danger|dismissible|heading|link))?$/,
+  /^btn(-(primary|success|warning|danger|link|icon|sm|lg|close|group|outline-primary|outline-danger|outline-secondary|ghost-primary|ghost-danger))?$/,
+  /^form-(control|select|check|switch|label|hint|text|fieldset|floating)(-[a-z]+)*$/,
+  /^(input-group|list-group|list-unstyled|card|table|progress|badge|nav|is-invalid|is-valid)(-(text|item|action|flush|body|header|footer|title|sm|responsive|vcenter|bar|tabs|link))*$/,
+];
+function onlyUsed() {
+  return {
+    name: "only-used",
+    enforce: "pre",
+    async transform(code, id) {
+      if (!id.includes("tabler.min.css")) return null;
+      const content = PAGES.map(here);
+      const [kept] = await new PurgeCSS().purge({
+        content, css: [{ raw: code }], safelist: ALWAYS, keyframes: true, variables: true,
+        defaultExtractor: (text) => text.match(/[A-Za-z0-9_-]+/g) ?? [],
+      });
+      return { code: kept.css, map: null };
+    },
+  };
+}
+
+// The Chinese font that PDFs embed, in the files that its package has, with the ranges they hold and the licence.
+function fonts() {
+  const from = here("node_modules/@fontsource-variable/noto-sans-sc");
+  return {
+    name: "fonts",
+    generateBundle() {
+      const names = readdirSync(`${from}/files`).filter((name) => name.endsWith("-wght-normal.woff2")).map((name) => `files/${name}`);
+      for (const name of [...names, "unicode.json", "LICENSE"]) {
+        this.emitFile({ type: "asset", fileName: `fonts/${name.split("/").pop()}`, source: readFileSync(`${from}/${name}`) });
+      }
+    },
+  };
+}
+
 // Compressed once here, so that the web server only has to choose.
 function compressed() {
   return {
@@ -47,7 +92,7 @@ function compressed() {
 export default defineConfig({
   base: "/static/dist/",
   publicDir: false,
-  plugins: [sprite(), compressed()],
+  plugins: [sprite(), onlyUsed(), fonts(), compressed()],
   worker: { format: "es" },
   build: {
     outDir: here("../src/chengshu/web/static/dist"),

@@ -12,7 +12,7 @@ from chengshu.packs.apply import load_city
 from chengshu.parties.access import principal_of
 from chengshu.parties.models import Account
 from chengshu.parties.principal import Principal
-from chengshu.places import locate
+from chengshu.places import cities, locate
 from chengshu.places.models import City
 
 
@@ -29,10 +29,12 @@ def _fresh(tmp_path_factory: pytest.TempPathFactory, settings: object) -> Iterat
     settings.FILES_ROOT = tmp_path_factory.mktemp("files")  # type: ignore[attr-defined]
     catalog.forget()
     locate.forget()
+    cities.forget()
     auth.forget()
     yield
     catalog.forget()
     locate.forget()
+    cities.forget()
     auth.forget()
 
 

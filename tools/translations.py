@@ -1,7 +1,8 @@
 """The Chinese translation of every string that people see: --check it, bring the file up to date (--update), --compile it.
 
 Strings are found in calls of gettext and its kin, in the templates, and in the sentences of errors (the first argument and the
-remedy of a ChengshuError), which the pages translate when they show them.
+remedy of a ChengshuError), which the pages translate when they show them. A sentence with values in it is made by gettext with
+placeholders; --check refuses f-strings there, for no catalogue can hold them.
 """
 
 from __future__ import annotations
@@ -25,9 +26,14 @@ PACKAGE = ROOT / "src" / "chengshu"
 FOLDER = PACKAGE / "locale" / "zh_Hans" / "LC_MESSAGES"
 PO, MO = FOLDER / "django.po", FOLDER / "django.mo"
 METHODS = [("**/migrations/**.py", "ignore"), ("**.py", "python"), ("web/templates/**.html", "jinja2")]
-OPTIONS = {"web/templates/**.html": {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}}
+OPTIONS = {
+    "web/templates/**.html": {
+        "trimmed": "true", "silent": "false", "newstyle_gettext": "true", "extensions": "jinja2.ext.do",
+    }
+}  # fmt: skip
 KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_noop": None, "gettext_lazy": None, "ngettext_lazy": (1, 2)}
 ERRORS = {"NotSignedIn", "NotAllowed", "NotFound", "Conflict", "Invalid", "TooMany"}
+GETTEXT = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy", "pgettext"}
 AUTHORS = "The chengshu authors"
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD = (
@@ -35,6 +41,7 @@ HEAD = (
     "# Written by tools/translations.py --update; the translations are by hand."
 )
 HOLES = re.compile(r"%\(\w+\)[.\d]*[sdf]|\{\w+\}")
+TOLD = ("cases", "core", "evaluation", "packs", "parties", "places", "replay", "web", "urls.py")
 SHOWN = ("cases", "core", "evaluation", "parties", "places", "web", "urls.py")  # whose errors reach the pages
 
 
@@ -67,6 +74,32 @@ def sentences() -> Iterator[tuple[str, str]]:
                 for word in words:
                     if isinstance(word, ast.Constant) and isinstance(word.value, str) and word.value:
                         yield str(path.relative_to(PACKAGE)), word.value
+
+
+def unspeakable() -> Iterator[str]:
+    """Where an f-string stands as the sentence of an error, or within gettext: it would stay English on a Chinese page."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name, tree = path.relative_to(PACKAGE), ast.parse(path.read_text())
+        functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+        lines = {line for scope in (tree, *functions) for line in _f_sentences(scope, errors=name.parts[0] in TOLD)}
+        yield from (f"f-string in a sentence: {name}:{line}" for line in sorted(lines))
+
+
+def _f_sentences(scope: ast.AST, *, errors: bool) -> Iterator[int]:
+    """Lines of the calls in a module or function whose sentence is an f-string, there or, in a function, by a name given to it."""
+    made = _f_strings(scope) if isinstance(scope, ast.FunctionDef) else set()
+    for node in (n for n in ast.walk(scope) if isinstance(n, ast.Call)):
+        words = node.args[:2] if _name(node.func) in GETTEXT else []
+        if errors and _name(node.func) in ERRORS | {"Mistake"}:
+            words = [*node.args[:1], *(k.value for k in node.keywords if k.arg in {"what", "remedy"})]
+        if any(isinstance(word, ast.JoinedStr) or (isinstance(word, ast.Name) and word.id in made) for word in words):
+            yield node.lineno
+
+
+def _f_strings(function: ast.FunctionDef) -> set[str]:
+    """The names to which a function gives an f-string."""
+    given = (n for n in ast.walk(function) if isinstance(n, ast.Assign) and isinstance(n.value, ast.JoinedStr))
+    return {target.id for node in given for target in node.targets if isinstance(target, ast.Name)}
 
 
 def _name(function: ast.expr) -> str:
@@ -134,7 +167,7 @@ def compile_catalogs() -> None:
 
 
 def check() -> int:
-    problems = wanting(extracted(), translated())
+    problems = [*wanting(extracted(), translated()), *unspeakable()]
     if problems:
         print(*problems, sep="\n", file=sys.stderr)
         print(

@@ -27,6 +27,13 @@ function openDialog(button: HTMLElement): void {
   button.addEventListener("click", () => document.querySelector<HTMLDialogElement>(`#${button.dataset.dialog}`)?.showModal());
 }
 
+/** A page that stood open while its person signed in elsewhere has an old token: every form is sent with the present one. */
+function freshToken(event: SubmitEvent): void {
+  const field = (event.target as HTMLFormElement).elements.namedItem("csrfmiddlewaretoken");
+  const cookie = document.cookie.split("; ").find((pair) => pair.startsWith("csrftoken="));
+  if (field instanceof HTMLInputElement && cookie) field.value = cookie.slice("csrftoken=".length);
+}
+
 function closeMenus(event: Event): void {
   for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
     if (event instanceof KeyboardEvent ? event.key === "Escape" : !menu.contains(event.target as Node)) menu.open = false;
@@ -45,6 +52,7 @@ export function startForms(): void {
     root.querySelectorAll<HTMLElement>("[data-copy]").forEach(copyOnClick);
     root.querySelectorAll<HTMLElement>("[data-dialog]").forEach(openDialog);
   });
+  document.addEventListener("submit", freshToken, { capture: true });
   document.addEventListener("click", closeMenus);
   document.addEventListener("keydown", closeMenus);
   window.addEventListener("pageshow", wakeButtons);

@@ -32,7 +32,7 @@ const ACTS: Record<string, () => void> = {
   n: () => follow("[data-next]"),
   u: () => follow("[data-up]"),
   "/": () => document.querySelector<HTMLInputElement>("input[type=search]")?.focus(),
-  "?": () => document.querySelector<HTMLDialogElement>("#keys")?.showModal(),
+  "?": () => (document.querySelector("#keys") ? document.querySelector<HTMLDialogElement>("#keys")?.showModal() : follow("a[data-help]")),
 };
 
 export function startKeys(): void {

@@ -4,6 +4,7 @@ import * as maplibre from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { setPoint } from "./maps";
+import { words } from "./words";
 
 maplibre.setWorkerUrl(workerUrl);
 
@@ -24,9 +25,14 @@ function style(boundaries: string): maplibre.StyleSpecification {
   };
 }
 
+/** The point that the page names, if it is one on Earth: what a form gave back may be anything. */
 function point(element: HTMLElement): [number, number] | null {
   const { lon, lat } = element.dataset;
-  return lon && lat ? [Number(lon), Number(lat)] : null;
+  return lon && lat ? onEarth(Number(lon), Number(lat)) : null;
+}
+
+function onEarth(lon: number, lat: number): [number, number] | null {
+  return Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? [lon, lat] : null;
 }
 
 /** Names of the areas, written by the page: glyphs for a map's own text would have to come from somewhere. */
@@ -54,11 +60,26 @@ function pickable(map: maplibre.Map, marker: maplibre.Marker, form: HTMLFormElem
   marker.setDraggable(true).on("dragend", moved);
   form?.addEventListener("change", () => {
     const [lon, lat] = ["lon", "lat"].map((name) => Number(form.querySelector<HTMLInputElement>(`input[name=${name}]`)?.value));
-    if (lon && lat) map.easeTo({ center: marker.setLngLat([lon, lat]).addTo(map).getLngLat() });
+    const at = lon && lat ? onEarth(lon, lat) : null;
+    if (at) map.easeTo({ center: marker.setLngLat(at).addTo(map).getLngLat() });
   });
 }
 
-export function showMap(element: HTMLElement): void {
+/** Coarse places with how many stand for each; the map shows them all. */
+function spots(map: maplibre.Map, text: string): void {
+  const found = JSON.parse(text) as [number, number, number][];
+  const all = new maplibre.LngLatBounds();
+  for (const [lon, lat, count] of found) {
+    const element = document.createElement("span");
+    element.className = "map-spot";
+    element.textContent = String(count);
+    new maplibre.Marker({ element }).setLngLat([lon, lat]).addTo(map);
+    all.extend([lon, lat]);
+  }
+  if (found.length) map.fitBounds(all, { padding: 40, maxZoom: 14, animate: false });
+}
+
+export async function showMap(element: HTMLElement): Promise<void> {
   const { boundaries = "", centre = "0,0" } = element.dataset;
   const start = point(element);
   const [lon = 0, lat = 0] = centre.split(",").map(Number);
@@ -69,6 +90,7 @@ export function showMap(element: HTMLElement): void {
     zoom: start ? 11 : 8.5,
     maxZoom: 17,
     attributionControl: false,
+    locale: (await words()).map,
     cooperativeGestures: element.dataset.map !== "pick",
     dragRotate: false,
   });
@@ -76,5 +98,6 @@ export function showMap(element: HTMLElement): void {
   const marker = new maplibre.Marker({ color: "#d63939" });
   if (start) marker.setLngLat(start).addTo(map);
   if (element.dataset.map === "pick") pickable(map, marker, element.closest("form"));
+  if (element.dataset.spots) spots(map, element.dataset.spots);
   void label(map, boundaries);
 }

@@ -1,7 +1,7 @@
 """The command `chengshu`: the composition root, the one place where every part may be named.
 
 Parts are named by import strings and imported when their command is run, so that help and completion answer at once.
-Exit codes: 0 done, 1 failed, 2 wrong input, 3 cannot start here, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 wrong input, 3 cannot start here, 4 a pack's changes were not made, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from chengshu.embedded.words import _, language
 log = logs.get_logger(__name__)
 
 TAGS = {"zh_Hans": "zh-hans", "en": "en"}  # Django's names of the languages of the environment
+LIVE_APART = 100  # ports between the pages and the live events
 DEFAULT_PACKS = "hangzhou boston"
-DEFAULT_REPLAYS = "crowd --speed 600;boston"
+DEFAULT_REPLAYS = "crowd --speed 600 --once;boston"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +47,8 @@ class Mounted:
 
 COMMANDS = {
     "load-city": Mounted(target="chengshu.packs.cli:load_city", help=_("Load a city pack, after showing a plan.")),
+    "export-city": Mounted(target="chengshu.packs.export:export_city", help=_("Write the living city as a city pack.")),
+    "demo": Mounted(target="chengshu.packs.demo_cli:app", help=_("Keep a demonstration: begin it anew.")),
     "replay": Mounted(target="chengshu.replay.cli:app", help=_("Play the recorded input of a city.")),
     "scenes": Mounted(target="chengshu.brain.cli:scenes", help=_("List the scenes, and why any was refused.")),
     "check-scene": Mounted(
@@ -55,6 +58,10 @@ COMMANDS = {
     "check": Mounted(
         target="chengshu.cases.check:main", help=_("Prove that the stored cases follow from their steps.")
     ),
+    "counts": Mounted(
+        target="chengshu.evaluation.cli:main",
+        help=_("Prove that the counts by day follow from the cases, or make them anew."),
+    ),
 }
 
 HOOKS = {
@@ -63,7 +70,7 @@ HOOKS = {
     # demo_accounts() -> Sequence[tuple[login, password, who]]: what the banner shows
     "demo_accounts": "chengshu.packs.demo:accounts",
     # run(stop: threading.Event) -> None
-    "worker": "chengshu.cases.worker:run",
+    "worker": "chengshu.evaluation.worker:run",
 }
 
 
@@ -108,14 +115,15 @@ class LazyCommand(TyperCommand):
 
     def _real(self) -> Any:
         start_django()
-        target = imported(self._mounted.target)
-        if not isinstance(target, typer.Typer):
-            app = typer.Typer(add_completion=False)
-            app.command(help=self._mounted.help)(target)
-            target = app
-        target.info.help = target.info.help or self._mounted.help
-        target.rich_markup_mode = None  # as the other commands
-        command = typer.main.get_command(target)
+        with speaking():  # the words of its options are found while it is made
+            target = imported(self._mounted.target)
+            if not isinstance(target, typer.Typer):
+                app = typer.Typer(add_completion=False)
+                app.command(help=self._mounted.help)(target)
+                target = app
+            target.info.help = target.info.help or self._mounted.help
+            target.rich_markup_mode = None  # as the other commands
+            command = typer.main.get_command(target)
         command.name = self.name
         return command
 
@@ -140,8 +148,14 @@ class Group(TyperGroup):
         except ChengshuError as error:
             if os.environ.get("CHENGSHU_DEBUG"):
                 raise
-            typer.secho(str(error), fg=typer.colors.RED, err=True)
+            typer.secho(_told(error), fg=typer.colors.RED, err=True)
             raise typer.Exit(error.exit_code) from error
+
+
+def _told(error: ChengshuError) -> str:
+    """The error in the language of the environment: sentences without values are translated when they are shown."""
+    parts = [part and _(part) for part in (error.what, error.remedy)]
+    return str(ChengshuError(parts[0], where=error.where, remedy=parts[1]))
 
 
 app = typer.Typer(
@@ -165,6 +179,13 @@ def start_django() -> None:
 
 
 @contextmanager
+def speaking() -> Iterator[None]:
+    """Let what Django translates speak the language of the environment, as this module does; Django must be ready."""
+    with importlib.import_module("django.utils.translation").override(TAGS[language()]):
+        yield
+
+
+@contextmanager
 def connected() -> Iterator[None]:
     """Run a block with the database of this home in reach: a running city's, or one started for the block."""
     home = Home.of_environment()
@@ -175,7 +196,7 @@ def connected() -> Iterator[None]:
         try:
             start_django()
             _migrate()
-            with importlib.import_module("django.utils.translation").override(TAGS[language()]):
+            with speaking():
                 yield
         finally:
             importlib.import_module("django.db").connections.close_all()
@@ -191,19 +212,27 @@ def run(
     replays: Annotated[
         str, typer.Option(envvar="CHENGSHU_REPLAYS", help=_("Replays with their options, separated by “;”."))
     ] = DEFAULT_REPLAYS,
+    live_port: Annotated[
+        int,
+        typer.Option(envvar="CHENGSHU_LIVE_PORT", help=_("Port of the live events; 0: a hundred above."), max=65535),
+    ] = 0,
     web_workers: Annotated[int, typer.Option(envvar="CHENGSHU_WEB_WORKERS", help=_("Web processes."), min=1)] = 2,
     web_threads: Annotated[int, typer.Option(envvar="CHENGSHU_WEB_THREADS", help=_("Threads of each."), min=1)] = 4,
 ) -> None:
     """Start the city and stay until it is stopped."""
     supervisor = importlib.import_module("chengshu.embedded.supervisor")
     words = [shlex.split(replay) for replay in replays.split(";") if replay.strip()]
+    live_port = live_port or live_port_of(port)
+    os.environ["CHENGSHU_LIVE_PORT"] = str(live_port)
     city = supervisor.City(
         home=Home.of_environment(),
         host=host,
         port=port,
+        more_ports=(live_port,),
         programs=[
             supervisor.web_program(host=host, port=port, workers=web_workers, threads=web_threads),
             supervisor.worker_program(),
+            supervisor.live_program(host=host, port=live_port),
             *(supervisor.replay_program(*each) for each in words),
         ],
         prepare=lambda _url: _prepare(packs.split()),
@@ -212,12 +241,18 @@ def run(
     raise typer.Exit(supervisor.run_city(city))
 
 
+def live_port_of(port: int) -> int:
+    """The port of the live events beside that of the pages: not the next one, on which a second city may be at home."""
+    return port + LIVE_APART if port + LIVE_APART <= 65535 else port - LIVE_APART
+
+
 def _prepare(packs: Sequence[str]) -> None:
     start_django()
     _migrate()
     load_pack: Callable[..., object] = imported(HOOKS["load_pack"])
-    for name in packs:
-        load_pack(name, echo=_tell("pack.told", name), progress=_tell("pack.loading", name))
+    with speaking():
+        for name in packs:
+            load_pack(name, echo=_tell("pack.told", name), progress=_tell("pack.loading", name))
     importlib.import_module("django.db").connections.close_all()
 
 
@@ -235,7 +270,8 @@ def _migrate() -> None:
 
 
 def _greet(url: str) -> None:
-    accounts: Sequence[tuple[str, str, str]] = imported(HOOKS["demo_accounts"])()
+    with speaking():
+        accounts: Sequence[tuple[str, str, str]] = imported(HOOKS["demo_accounts"])()
     importlib.import_module("django.db").connections.close_all()
     lines = [_("The city is open at %(url)s") % {"url": url}]
     if accounts:
@@ -261,6 +297,30 @@ def worker() -> None:
         signal.signal(number, lambda _number, _frame: stop.set())
     with connected():
         imported(HOOKS["worker"])(stop)
+
+
+@app.command(help=_("Tell the open pages what happens, until stopped."))
+def live(
+    host: Annotated[str, typer.Option(envvar="CHENGSHU_HOST", help=_("Address to listen on."))] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="CHENGSHU_LIVE_PORT", help=_("Port to listen on."), min=1, max=65535)
+    ] = 8000 + LIVE_APART,
+) -> None:
+    """Become the live process, for a city whose processes are not all started by `run`."""
+    supervisor = importlib.import_module("chengshu.embedded.supervisor")
+    home = Home.of_environment()
+    home.prepare()
+    url = os.environ.get("CHENGSHU_DATABASE_URL") or supervisor.running_url(home)
+    if not url:
+        raise CannotStart(
+            _("no database of a city runs here."),
+            where=str(home.folder),
+            remedy=_("Start the city first, or name its database with CHENGSHU_DATABASE_URL."),
+        )
+    importlib.import_module("chengshu.embedded.ports").check_port(host, port)
+    os.environ.update(CHENGSHU_DATABASE_URL=url, CHENGSHU_HOME=str(home.folder), CHENGSHU_LOG=logs.chosen_format())
+    command = supervisor.live_command(host=host, port=port)
+    os.execv(command[0], command)  # noqa: S606
 
 
 @app.command(help=_("Measure this machine; JSON lines on the standard output."))

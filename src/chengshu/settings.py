@@ -56,11 +56,18 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "chengshu.places",
     "chengshu.parties",
     "chengshu.cases",
     "chengshu.brain",
     "chengshu.evaluation",
+    "chengshu.packs",
     "chengshu.web",
 ]
 
@@ -77,7 +84,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "chengshu.web.middleware.principal",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "chengshu.web.account.factors.required",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -105,9 +114,48 @@ LOGIN_REDIRECT_URL = "/"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "chengshu.parties.passwords.LongEnough", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Sign-in: allauth holds second factors, passkeys, sessions and single sign-on; limits are our own, in the database.
+ACCOUNT_ADAPTER = "chengshu.web.account.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600  # seconds for which somebody need not show again who they are
+MFA_ADAPTER = "chengshu.web.account.adapters.SecondFactorAdapter"
+MFA_RATE_LIMITS = False
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds that a telephone's clock may be off
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not TLS  # browsers then still allow it for localhost only
+SOCIALACCOUNT_ADAPTER = "chengshu.web.account.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form may not lead to another host; the state parameter guards the way back
+OIDC_URL = os.environ.get("CHENGSHU_OIDC_URL", "").rstrip("/")
+OIDC_NAME = os.environ.get("CHENGSHU_OIDC_NAME", "OpenID Connect")
+OIDC_CLAIM = os.environ.get("CHENGSHU_OIDC_CLAIM", "preferred_username")
+OIDC_OPEN = _flag("CHENGSHU_OIDC_OPEN")
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "city",
+                "name": OIDC_NAME,
+                "client_id": os.environ.get("CHENGSHU_OIDC_CLIENT_ID", ""),
+                "secret": os.environ.get("CHENGSHU_OIDC_CLIENT_SECRET", ""),
+                "settings": {"server_url": OIDC_URL},
+            }
+        ]
+        if OIDC_URL
+        else [],
+    }
+}
+# Shared by all processes, so that a code of a second factor works once.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "parties_cache"}}
+CSRF_FAILURE_VIEW = "chengshu.web.pages.form_out_of_date"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS
@@ -137,6 +185,36 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"/dist/assets/.+-[\w-]{8}\.(js|css)$"  # the b
 FILES_ROOT = HOME / "files"
 _PACKS = (PACKAGE / "cities", PACKAGE.parent.parent / "cities")  # in an installed package, in a checkout
 CITIES_ROOT = Path(os.environ.get("CHENGSHU_CITIES") or next(filter(Path.exists, _PACKS), _PACKS[0]))
+
+# Where the pages find the live process: an address, or a path of their own origin; without it, the same host and this port.
+LIVE_URL = os.environ.get("CHENGSHU_LIVE_URL", "")
+LIVE_PORT = int(os.environ.get("CHENGSHU_LIVE_PORT") or 0)
+# Where people outside find the pages: it stands in e-mails and messages.
+PUBLIC_URL = (
+    os.environ.get("CHENGSHU_PUBLIC_URL")
+    or (CSRF_TRUSTED_ORIGINS[0] if CSRF_TRUSTED_ORIGINS else "")
+    or f"http://{os.environ.get('CHENGSHU_HOST', '127.0.0.1')}:{os.environ.get('CHENGSHU_PORT', '8000')}"
+).rstrip("/")
+_SMTP = urlsplit(os.environ.get("CHENGSHU_SMTP_URL", ""))  # smtp://user:password@host:587?tls=starttls, smtps://…
+EMAIL_HOST, EMAIL_PORT = _SMTP.hostname or "", _SMTP.port or (465 if _SMTP.scheme == "smtps" else 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_SMTP.username or ""), unquote(_SMTP.password or "")
+EMAIL_USE_SSL, EMAIL_USE_TLS = _SMTP.scheme == "smtps", parse_qs(_SMTP.query).get("tls") == ["starttls"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("CHENGSHU_MAIL_FROM", "chengshu@localhost")
+# Addresses in the form of the apprise library, with {address} for the person's own: what is not named is not offered.
+NOTICE_SERVICES = {
+    "sms": os.environ.get("CHENGSHU_NOTICE_SMS", ""),
+    "wecom": os.environ.get("CHENGSHU_NOTICE_WECOM", ""),
+    "dingtalk": os.environ.get("CHENGSHU_NOTICE_DINGTALK", ""),
+    "feishu": os.environ.get("CHENGSHU_NOTICE_FEISHU", ""),
+}
+# Networks inside that webhooks may call, such as 10.1.0.0/16; without them only public addresses.
+WEBHOOK_NETWORKS = tuple(n.strip() for n in os.environ.get("CHENGSHU_WEBHOOK_NETWORKS", "").split(",") if n.strip())
+
+# A raster map below the cockpit's own, such as https://tiles.example.cn/{z}/{x}/{y}.png; without it no outside host is asked.
+TILES_URL = os.environ.get("CHENGSHU_TILES_URL", "")
+TILES_ATTRIBUTION = os.environ.get("CHENGSHU_TILES_ATTRIBUTION", "")
+TILES_CRS = os.environ.get("CHENGSHU_TILES_CRS", "wgs84").lower()  # gcj02 for AMap; Tianditu and OSM are not shifted
 
 LOGGING_CONFIG = None
 TEST_RUNNER = "django.test.runner.DiscoverRunner"

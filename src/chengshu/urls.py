@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
+from django.utils.translation import gettext as _
 
 from chengshu.api.urls import api
 from chengshu.core.errors import NotAllowed, NotFound
@@ -18,7 +19,7 @@ def _not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def _forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    remedy = "Open the page again and send the form once more."
+    remedy = _("Open the page again and send the form once more.")
     return refused(request, NotAllowed("The form was not accepted.", where=request.path[:200], remedy=remedy))
 
 

@@ -89,6 +89,15 @@ def _routes(patterns: list[Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield "/" + _ninja(prefix + str(pattern.pattern)), pattern.callback
 
 
+def patterns(below: list[Any] | None = None) -> Iterator[URLPattern]:
+    """Every named address of the URL table."""
+    for pattern in get_resolver().url_patterns if below is None else below:
+        if isinstance(pattern, URLResolver):
+            yield from patterns(pattern.url_patterns)
+        elif pattern.name:
+            yield pattern
+
+
 def _ninja(route: str) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route) if route.startswith("api/") else route
 
@@ -115,6 +124,7 @@ class World:
         case = self.far if row.where == "far" else self.near
         unknown = "00000000-0000-0000-0000-000000000000"
         path = row.route.replace("{ref}", case.number).replace("<number:number>", case.number)
+        path = path.replace("<slug:name>", "reported").replace("<int:id>", "0")
         return path.replace("{id}", unknown).replace("<uuid:id>", unknown)
 
 

@@ -34,11 +34,20 @@ def asset(name: str) -> str:
     """The address of `main.script`, `main.style`, those of a room such as `desk.script`, or `icons`."""
     if settings.DEBUG:
         _built.cache_clear()
+        _address.cache_clear()
+    return _address(name)
+
+
+@lru_cache(maxsize=256)
+def _address(name: str) -> str:
     return static("dist/") + _built()[name]
 
 
 def icon(name: str, extra: str = "") -> Markup:
     """A decorative icon of frontend/src/icons.json; what it means must stand beside it in words."""
-    return Markup('<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
-        extra, asset("icons"), name
-    )
+    return _drawn(name, extra, asset("icons"))
+
+
+@lru_cache(maxsize=1024)
+def _drawn(name: str, extra: str, sheet: str) -> Markup:
+    return Markup('<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(extra, sheet, name)

@@ -6,23 +6,30 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.template.backends.utils import csrf_input
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import catalog
-from chengshu.parties.access import posts_of
 from chengshu.parties.models import Account, Notice, Post
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import Role
+from chengshu.places.cities import cities
 from chengshu.places.models import City
+from chengshu.web import live
+from chengshu.web.help import texts
+from chengshu.web.help.texts import Tour
 
 COORDINATION = frozenset({Role.OPERATOR, Role.SHIFT_LEADER, Role.DISPATCHER, Role.VERIFIER, Role.SUPERVISOR})
 FIELD = frozenset({Role.HANDLER, Role.GRID_WORKER, Role.VERIFIER})
 WATCHING = COORDINATION | {Role.LEADER, Role.ANALYST}
 DESK = WATCHING | {Role.HANDLER, Role.GRID_WORKER}
 RULES = WATCHING | {Role.ADMINISTRATOR}
+ADMINISTRATION = frozenset({Role.ADMINISTRATOR, Role.STEWARD, Role.ANALYST})
 SCORES = DESK | {Role.STEWARD, Role.ADMINISTRATOR}
+SHOWN = 6  # links beside each other; more go into a menu
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +44,7 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """The head of the page: city, person, posts, where they can go."""
+    """The head of the page: city, person, posts, where they can go, the help of this page, a tour not yet seen."""
 
     city: City
     cities: list[City]
@@ -47,35 +54,69 @@ class Site:
     posts: list[Post]
     unread: int
     links: list[Link]
+    more: list[Link]
+    live: str
+    help: str
+    tour: Tour | None
 
 
 def page(request: HttpRequest) -> dict[str, object]:
-    """Django calls this for every template; the record is made when the template first asks for it."""
-    return {"site": SimpleLazyObject(lambda: _site(request))}
+    """Django calls this for every template; the record is made when the template first asks for it.
+
+    All forms of a page carry one token: Django would make another for each.
+    """
+    return {
+        "site": SimpleLazyObject(lambda: _site(request)),
+        "csrf_input": SimpleLazyObject(lambda: csrf_input(request)),
+        "csrf_token": SimpleLazyObject(lambda: get_token(request)),
+    }
 
 
 def _site(request: HttpRequest) -> Site:
     principal: Principal = request.principal  # type: ignore[attr-defined]
     account = request.user if isinstance(request.user, Account) else None
     known = catalog(principal.city)
+    places = links(principal, request.path)
+    shown = len(places) if len(places) <= SHOWN else SHOWN - 1
     return Site(
         city=known.city,
-        cities=[] if account else list(City.objects.order_by("pk")),
+        cities=[] if account else cities(),
         zone=known.zone,
         principal=principal,
         signed_in=account is not None,
-        posts=posts_of(account) if account else [],
+        posts=request.posts if account else [],  # type: ignore[attr-defined]  # by the middleware, with the principal
         unread=Notice.objects.filter(account=account, read_at=None).count() if account else 0,
-        links=links(principal, request.path),
+        links=places[:shown],
+        more=places[shown:],
+        live=live.stream(request, principal, known.root),
+        help=_help(request),
+        tour=_tour(request, account, principal),
     )
+
+
+def _help(request: HttpRequest) -> str:
+    """The name of the help of this page, if it has one."""
+    match = request.resolver_match
+    return match.url_name if match and match.url_name in texts.pages() else ""
+
+
+def _tour(request: HttpRequest, account: Account | None, principal: Principal) -> Tour | None:
+    """The tour of a role, where its day begins, until the account has seen it."""
+    if account is None or principal.role in account.tours or request.path != reverse(home(principal)):
+        return None
+    return texts.tours().get(principal.role)
 
 
 def links(principal: Principal, path: str) -> list[Link]:
     """Where a post can go."""
     if principal.account is None:
-        wanted = [(_("Report a problem"), "report", "message-report"), (_("Follow a case"), "follow", "search")]
+        wanted = [
+            (_("Report a problem"), "report", "message-report"),
+            (_("Follow a case"), "follow", "search"),
+            *_public(),
+        ]
     elif principal.role == Role.CITIZEN:
-        wanted = [(_("Report a problem"), "report", "message-report"), (_("My reports"), "mine", "inbox")]
+        wanted = [(_("Report a problem"), "report", "message-report"), (_("My reports"), "mine", "inbox"), *_public()]
     else:
         wanted = _staff(principal.role)
     return [
@@ -84,17 +125,23 @@ def links(principal: Principal, path: str) -> list[Link]:
     ]
 
 
+def _public() -> list[tuple[str, str, str]]:
+    return [(_("Near me"), "near", "map-pin"), (_("Statistics"), "statistics", "chart-bar")]
+
+
 def _is_current(path: str, href: str) -> bool:
     return path == href or path.startswith(f"{href}/")
 
 
 def _staff(role: Role) -> list[tuple[str, str, str]]:
+    """What the staff use most comes first: what does not fit beside each other goes into the menu More."""
     entries = [
         (FIELD, (_("Field"), "field", "device-mobile")),
         (DESK, (_("Cases"), "desk", "inbox")),
         (WATCHING, (_("Overview"), "cockpit", "layout-dashboard")),
         (SCORES, (_("Scorecards"), "scores", "chart-bar")),
         (RULES, (_("Dispatch rules"), "rules", "route")),
+        (ADMINISTRATION, (_("Administration"), "admin", "settings")),
     ]
     return [entry for roles, entry in entries if role in roles]
 
@@ -106,7 +153,7 @@ def home(principal: Principal) -> str:
     if principal.role in {Role.LEADER, Role.ANALYST}:
         return "cockpit"
     if principal.role == Role.ADMINISTRATOR:
-        return "rules"
+        return "admin"
     if principal.role == Role.STEWARD:
         return "scores"
     return "mine" if principal.role == Role.CITIZEN else "desk"

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
 
 from chengshu.cases import evidence as store
-from chengshu.cases.following import sees_file
+from chengshu.cases.following import sees_file, shows
 from chengshu.cases.models import Evidence
 from chengshu.cases.visibility import visible
 from chengshu.parties.roles import Role
@@ -19,7 +19,7 @@ from chengshu.web.portal import visitor
 def show(request: Request, number: str, id: UUID) -> HttpResponse:
     """A file of a case: to staff who see the case, to its reporter as far as it is public."""
     found = Evidence.objects.filter(pk=id, case__number=number).first()
-    if found is None or not _may(request, found):
+    if found is None or not _may(request, found, number):
         raise Http404
     answer = FileResponse(store.path_of(found.digest).open("rb"), content_type=found.media_type)
     answer["Cache-Control"] = "private, max-age=86400, immutable"
@@ -33,12 +33,12 @@ def _as_response(answer: HttpResponseBase) -> HttpResponse:
     return answer  # type: ignore[return-value]  # a streaming answer; the decorator passes it through
 
 
-def _may(request: Request, found: Evidence) -> bool:
+def _may(request: Request, found: Evidence, number: str) -> bool:
     if found.case_id is None:
         return False
-    principal = visitor.reporter(request, found.case_id) or request.principal
-    if not visible(principal).filter(pk=found.case_id).exists():
-        return False
-    if principal.role != Role.CITIZEN:
+    if (follower := visitor.follower(request, number)) and shows(follower, number, found):
         return True
-    return sees_file(principal, found)
+    principal = request.principal
+    if principal.role == Role.CITIZEN:
+        return principal.account is not None and sees_file(principal, found)
+    return visible(principal).filter(pk=found.case_id).exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.messages import get_messages
@@ -9,7 +11,18 @@ from django.urls import reverse
 from django.utils import translation
 from jinja2 import Environment, StrictUndefined
 
+from chengshu.parties.roles import Role
 from chengshu.web import assets, words
+
+
+def address(name: str, args: Sequence[object] = (), kwargs: Mapping[str, object] | None = None) -> str:
+    """The address of a route; those without arguments are the same every time."""
+    return reverse(name, args=args or None, kwargs=dict(kwargs) if kwargs else None) if args or kwargs else _fixed(name)
+
+
+@lru_cache(maxsize=512)
+def _fixed(name: str) -> str:
+    return reverse(name)
 
 
 def environment(**options: Any) -> Environment:
@@ -26,13 +39,17 @@ def environment(**options: Any) -> Environment:
         language=words.language,
         languages=words.languages,
         local=words.local,
-        url=reverse,
+        role_codes=[role.value for role in Role],
+        url=address,
         when=words.when,
     )
     env.filters.update(
         day=words.day,
+        door=words.door,
         duration=words.duration,
         event=words.event,
+        field=words.field,
+        instant=words.instant,
         limit=words.limit,
         moment=words.moment,
         notice=words.notice,

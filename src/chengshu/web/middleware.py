@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 import structlog
 from django.conf import settings
@@ -17,13 +18,13 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import catalog
-from chengshu.core.errors import NotAllowed, NotFound
+from chengshu.core.errors import ChengshuError, NotAllowed, NotFound
 from chengshu.logs import get_logger
-from chengshu.parties.access import anybody, principal_of
-from chengshu.parties.models import Account
+from chengshu.parties.access import anybody, posts_of, principal_of
+from chengshu.parties.models import Account, Post
 from chengshu.parties.principal import Principal
-from chengshu.places.models import City
-from chengshu.web import metrics, words
+from chengshu.places.cities import cities
+from chengshu.web import assets, live, metrics, tiles, words
 
 Answer = Callable[[HttpRequest], HttpResponse]
 log = get_logger(__name__)
@@ -128,12 +129,20 @@ def content_security(get_response: Answer) -> Answer:
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Content-Security-Policy", _policy(live.origin(request)))
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
 
     return answer
+
+
+@lru_cache(maxsize=32)
+def _policy(live_origin: str) -> str:
+    policy = POLICY.replace(
+        "connect-src 'self'", " ".join(filter(None, ["connect-src 'self'", live_origin, tiles.host()]))
+    )
+    return policy.replace("img-src 'self'", f"img-src 'self' {tiles.host()}".rstrip())
 
 
 def principal(get_response: Answer) -> Answer:
@@ -164,25 +173,36 @@ def who(request: HttpRequest) -> Principal:
     """
     if isinstance(request.user, Account):
         try:
-            return principal_of(request.user, request.session.get("post"))
+            return principal_of(request.user, request.session.get("post"), posts=held(request))
         except NotAllowed:
             log.warning("principal.without_post", account=request.user.username)
     city = chosen_city(request)
     return anybody(city=city, root=catalog(city).root, language=words.language())
 
 
+def held(request: HttpRequest) -> list[Post]:
+    """The posts of whoever is signed in, read once for a request."""
+    if not hasattr(request, "posts"):
+        request.posts = posts_of(request.user) if isinstance(request.user, Account) else []  # type: ignore[attr-defined]
+    posts: list[Post] = request.posts  # type: ignore[attr-defined]
+    return posts
+
+
 def chosen_city(request: HttpRequest) -> int:
     """The city of a visitor: the one chosen before, else the first that was loaded."""
-    cities = City.objects.order_by("pk").values_list("pk", "name")
     chosen = request.COOKIES.get("city")
-    found = next((pk for pk, name in cities if name == chosen), None) or next((pk for pk, _name in cities), None)
+    known = cities()
+    found = next((city.pk for city in known if city.name == chosen), None) or next((city.pk for city in known), None)
     if found is None:
         raise NotFound("No city has been loaded yet.", remedy="Load one with `chengshu load-city hangzhou`.")
     return found
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """The page for an error of our own: it needs neither database nor session."""
-    return render(
-        request, "broken.html", {"number": structlog.contextvars.get_contextvars().get("request", "")}, status=500
-    )
+    """The page for an error of our own: it needs neither database nor session, nor the front end to be built."""
+    try:
+        style = assets.asset("main.style")
+    except ChengshuError:
+        style = ""
+    number = structlog.contextvars.get_contextvars().get("request", "")
+    return render(request, "broken.html", {"number": number, "style": style}, status=500)

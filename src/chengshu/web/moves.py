@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from chengshu.cases.advance import advance
 from chengshu.cases.catalog import Catalog, catalog
@@ -20,6 +21,7 @@ from chengshu.web.pages import Request, text
 from chengshu.web.uploads import uploaded
 from chengshu.web.words import local
 
+EVIDENCE = {"photo": gettext_noop("a photo"), "place": gettext_noop("the place")}
 FIELDS = ("note", "unit", "type", "until", "target", "rating", "tracker", "severity")
 
 
@@ -43,10 +45,21 @@ def make(request: Request, principal: Principal, case: Case, code: str) -> Faile
         return Failed(move=code, why=why, status=error.status, values=values)
     if verdict.ok:
         return None
-    move = catalog(case.kind.city_id).moves.get((case.kind_id, code, case.state_id))
-    return Failed(
-        move=code, why=explain(verdict.verdict, verdict.detail, move), status=status_of(verdict), values=values
-    )
+    known = catalog(case.kind.city_id)
+    move = known.moves.get((case.kind_id, code, case.state_id))
+    why = explain(verdict.verdict, verdict.detail, move)
+    if verdict.detail == "type_evidence":
+        why = _lacking(known, case, values["type"]) or why
+    return Failed(move=code, why=why, status=status_of(verdict), values=values)
+
+
+def _lacking(known: Catalog, case: Case, type: str) -> str:
+    """Which evidence the type chosen, or else that of the case, asks for and nobody has given."""
+    chosen = known.type_codes.get(type) or case.type
+    has = {"photo": case.evidence.exists(), "place": case.lon is not None or bool(case.place_text)}
+    lacks = [_(EVIDENCE[need]) for need in (chosen.evidence if chosen else ()) if not has.get(need, True)]
+    words = {"type": local(chosen, "name") if chosen else "", "lacks": _(" and ").join(lacks)}
+    return _("Cases of the type %(type)s need %(lacks)s before this move.") % words if lacks else ""
 
 
 def status_of(verdict: Verdict) -> int:

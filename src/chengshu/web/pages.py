@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -117,6 +118,20 @@ def refused(request: HttpRequest, error: ChengshuError) -> HttpResponse:
     if isinstance(error, TooMany):
         response["Retry-After"] = str(error.seconds)
     return response
+
+
+def form_out_of_date(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The page for a form whose secret word is not, or no longer, that of this browser: settings.CSRF_FAILURE_VIEW."""
+    if reason == REASON_NO_CSRF_COOKIE:
+        what = _("Your browser did not send the cookie that shows where the form came from.")
+        return refused(
+            request, NotAllowed(what, remedy=_("Allow cookies for this site, go back and send the form again."))
+        )
+    what = _("This form is out of date: somebody signed in or out after it was opened.")
+    remedy = _(
+        "Go back with your browser: what you typed is still there. Send it again, without scripts after reloading."
+    )
+    return refused(request, NotAllowed(what, remedy=remedy))
 
 
 def respond(request: HttpRequest, template: str, page: object, *, status: int = 200) -> HttpResponse:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from chengshu.cases import evidence
 from chengshu.cases.catalog import Catalog
 from chengshu.core.errors import Invalid
@@ -24,7 +26,9 @@ def uploaded(request: Request, catalog: Catalog, name: str = "evidence") -> tupl
     files = request.FILES.getlist(name)
     if len(files) > MOST:
         raise Invalid(
-            f"{len(files)} files were sent.", where=name, remedy=f"Send {MOST} at most; more can follow later."
+            _("%(count)d files were sent.") % {"count": len(files)},
+            where=name,
+            remedy=_("Send %(most)d at most; more can follow later.") % {"most": MOST},
         )
     zone, account = catalog.city.timezone, request.principal.account
     contents = [(file.read(evidence.LARGEST + 1), file.name or "") for file in files]

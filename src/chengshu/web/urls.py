@@ -21,7 +21,7 @@ class NumberConverter:
 
 register_converter(NumberConverter, "number")
 
-ROOMS = ("portal", "account", "desk", "field", "cockpit", "scores", "admin")
+ROOMS = ("portal", "account", "desk", "field", "cockpit", "scores", "admin", "help")
 
 urlpatterns = [
     *(path("", include(f"chengshu.web.{room}.urls")) for room in ROOMS),

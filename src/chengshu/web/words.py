@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from chengshu.core.limits import Limit, Unit
+from chengshu.parties import notices_text
 from chengshu.parties.roles import LABELS, Role
 
 STAGES = {
@@ -33,6 +34,34 @@ ORIGINS = {
     "import": gettext_noop("Import"),
     "api": gettext_noop("Interface"),
     "scene": gettext_noop("Scene"),
+    # how Boston's register of requests names its channels
+    "constituent-call": gettext_noop("Telephone call"),
+    "citizens-connect-app": gettext_noop("City app"),
+    "city-worker-app": gettext_noop("App of city workers"),
+    "employee-generated": gettext_noop("Employee"),
+    "self-service": gettext_noop("Self-service"),
+    "maximo-integration": gettext_noop("Maintenance system"),
+    "twitter": gettext_noop("Social media"),
+}
+DOORS = {
+    "web": gettext_noop("Web form"),
+    "api": gettext_noop("Interface %(name)s"),
+    "scene": gettext_noop("Scene %(name)s"),
+    "open311": gettext_noop("Open311 %(name)s"),
+}
+FIELDS = {
+    "title": gettext_noop("Title"),
+    "description": gettext_noop("Description"),
+    "text": gettext_noop("Text"),
+    "kind": gettext_noop("Kind"),
+    "type": gettext_noop("Type"),
+    "place": gettext_noop("Place"),
+    "place_text": gettext_noop("Place"),
+    "lon": gettext_noop("Longitude"),
+    "lat": gettext_noop("Latitude"),
+    "source": gettext_noop("Source"),
+    "severity": gettext_noop("Severity"),
+    "occurred_at": gettext_noop("Happened"),
 }
 SEVERITIES = {
     1: gettext_noop("Urgent"),
@@ -45,20 +74,24 @@ EVENTS = {
     "due": gettext_noop("Fell due: %(stage)s"),
     "escalate": gettext_noop("Escalated to level %(level)s: %(stage)s"),
 }
-NOTICES = {
-    "dispatch": gettext_noop("A case was dispatched to your unit"),
-    "assign": gettext_noop("A case was assigned to your unit"),
-    "last_resort": gettext_noop("A case returned too often is now yours"),
-    "rework": gettext_noop("Sent back for rework"),
-    "split": gettext_noop("Your unit is to assist"),
-    "urge": gettext_noop("You are urged to act"),
-    "supervise": gettext_noop("Put under supervision"),
-    "track": gettext_noop("You are to track this case"),
-    "warn": gettext_noop("Due soon"),
-    "due": gettext_noop("Overdue"),
-    "escalated": gettext_noop("Escalated because it is overdue"),
-    "closed": gettext_noop("Your case was closed"),
-}
+
+
+def map_words() -> dict[str, str]:
+    """What MapLibre says, by its own keys."""
+    return {
+        "NavigationControl.ZoomIn": _("Zoom in"),
+        "NavigationControl.ZoomOut": _("Zoom out"),
+        "NavigationControl.ResetBearing": _("Turn the map to north"),
+        "AttributionControl.ToggleAttribution": _("Show where the map comes from"),
+        "FullscreenControl.Enter": _("Full screen"),
+        "FullscreenControl.Exit": _("End full screen"),
+        "Map.Title": _("Map"),
+        "Marker.Title": _("Marked place"),
+        "Popup.Close": _("Close"),
+        "CooperativeGesturesHandler.WindowsHelpText": _("Hold Ctrl and turn the wheel to zoom the map"),
+        "CooperativeGesturesHandler.MacHelpText": _("Hold ⌘ and scroll to zoom the map"),
+        "CooperativeGesturesHandler.MobileHelpText": _("Move the map with two fingers"),
+    }
 
 
 def language() -> str:
@@ -112,6 +145,8 @@ def duration(span: timedelta) -> str:
     if hours:
         rest = " " + _("%(n)s min") % {"n": minutes % 60} if minutes % 60 and hours < 10 else ""
         return _("%(n)s h") % {"n": hours} + rest
+    if not minutes:
+        return _("less than a minute")
     return _("%(n)s min") % {"n": minutes}
 
 
@@ -143,6 +178,22 @@ def origin(code: str) -> str:
     return _(ORIGINS[code]) if code in ORIGINS else code
 
 
+def door(code: str) -> str:
+    """By which door a report came: `web`, `api:NAME`, `scene:NAME`, or the name of a register."""
+    kind, _colon, name = code.partition(":")
+    return _(DOORS[kind]) % {"name": name} if kind in DOORS else code
+
+
+def field(name: str) -> str:
+    """A field of a report as it came in."""
+    return _(FIELDS[name]) if name in FIELDS else name
+
+
+def instant(text: str, zone: ZoneInfo) -> str:
+    """A time of a step's facts, which JSON keeps as text, in the city's zone."""
+    return moment(datetime.fromisoformat(text), zone)
+
+
 def severity(grade: int) -> str:
     return _(SEVERITIES[grade])
 
@@ -159,7 +210,7 @@ def event(key: str, stage_code: str) -> str:
 
 
 def notice(kind: str) -> str:
-    return _(NOTICES[kind]) if kind in NOTICES else kind
+    return notices_text.label(kind)
 
 
 def size(count: int) -> str:
