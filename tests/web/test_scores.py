@@ -81,7 +81,7 @@ def test_the_number_on_the_page_is_the_number_of_cases_behind_it(browser: Browse
     for href, shown in links:
         behind = client.get(href.replace("&amp;", "&")).content.decode()
         assert f'<span class="muted">{shown}</span>' in behind
-        assert behind.count("data-row") or behind.count('class="title"') == int(shown)
+        assert behind.count('class="title"') == int(shown)
 
 
 def test_the_workbook_holds_the_numbers_of_the_page(browser: Browser, closed: Closed) -> None:

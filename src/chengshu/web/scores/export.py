@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -97,10 +97,10 @@ def _headings(sheet: Sheet) -> Iterator[str]:
             yield measure.label.to(sheet.language)
 
 
-def _values(sheet: Sheet, figures: dict[str, Figure] | object) -> Iterator[tuple[float | None, bool]]:
+def _values(sheet: Sheet, figures: Mapping[str, Figure]) -> Iterator[tuple[float | None, bool]]:
     """(value, whether it is a share) in the order of the headings."""
     for measure in sheet.card.measures:
-        figure: Figure = figures[measure.name]  # type: ignore[index]
+        figure = figures[measure.name]
         yield figure.due, False
         if figure.good is not None:
             yield figure.good, False
@@ -136,7 +136,7 @@ def as_pdf(sheet: Sheet) -> bytes:
 
 def _pdf_table(document: Document, sheet: Sheet, measures: tuple[Measure, ...]) -> None:
     lines = [(sheet.label(row), row.figures) for row in sheet.card.rows]
-    lines.append((_("All together"), dict(sheet.card.total)))
+    lines.append((_("All together"), sheet.card.total))
     document.table(
         ["", *(measure.label.to(sheet.language) for measure in measures)],
         [[label, *(_shown(figures[measure.name]) for measure in measures)] for label, figures in lines],
