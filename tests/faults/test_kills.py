@@ -204,8 +204,9 @@ def _nothing_is_half_made(city: City) -> None:
 
 
 def _settled(city: City) -> None:
-    """Wait until the worker has nothing left to do."""
-    waiting = "SELECT (SELECT count(*) FROM cases_outbox), (SELECT count(*) FROM cases_clock WHERE next_at <= now())"
+    """Wait until all given limits are over, however fast the machine was, and the worker has nothing left to do."""
+    waiting = """SELECT (SELECT count(*) FROM cases_outbox),
+                        (SELECT count(*) FROM cases_clock WHERE next_at <= now() OR ("limit" = 'given' AND due_at > now()))"""
     until = time.monotonic() + PATIENCE
     while (left := city.sql(waiting)[0]) != (0, 0):
         assert time.monotonic() < until, left
