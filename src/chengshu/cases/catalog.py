@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from chengshu.cases.models import CaseType, Kind, Move, State
 from chengshu.core.calendar import WorkingCalendar
@@ -149,13 +150,13 @@ class Catalog:
         return {(t.id, stage): _history(t, stage, self.zone) for t in self.types.values() for stage in _stages(t)}
 
     def kind(self, code: str) -> Kind:
-        return _known(self.kind_codes, code, _("No case kind %(code)s."))
+        return _known(self.kind_codes, code, gettext_noop("No case kind %(code)s."))
 
     def type(self, code: str) -> CaseType:
-        return _known(self.type_codes, code, _("No case type %(code)s."))
+        return _known(self.type_codes, code, gettext_noop("No case type %(code)s."))
 
     def department(self, code: str) -> Department:
-        return _known(self.department_codes, code, _("No department %(code)s."))
+        return _known(self.department_codes, code, gettext_noop("No department %(code)s."))
 
     @cached_property
     def _kind_limits(self) -> dict[tuple[int, str], Limit]:
@@ -210,7 +211,7 @@ class Catalog:
 
 def _known(table: Mapping[str, T], code: str, lacking: str) -> T:
     if code not in table:
-        raise Invalid(lacking % {"code": repr(code)}, remedy="Use a code of the city pack.")
+        raise Invalid(_(lacking) % {"code": repr(code)}, remedy="Use a code of the city pack.")
     return table[code]
 
 

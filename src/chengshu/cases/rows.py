@@ -127,6 +127,7 @@ class Scribe:
     share: float
     now: str
     _moves: dict[int, str] = field(default_factory=dict)
+    _paths: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def lines(self, one: Checked) -> Lines:
         """All rows of a checked history."""
@@ -135,7 +136,7 @@ class Scribe:
             head=f"{case}\t{self._number_head(one.history.opened_at)}",
             tail=self._case(one),
             rows={
-                "cases_casetext": f"{case}\t{_terms(one)}{self._places(one)}",
+                "cases_casetext": f"{case}\t{_terms(one)}{self._path(one.division)[1]}",
                 "cases_report": self._report(one, case),
                 "cases_step": "".join(self._steps(one, case)),
                 "cases_clock": "".join(self._clocks(one.life, case)),
@@ -143,9 +144,12 @@ class Scribe:
             },
         )
 
-    def _places(self, one: Checked) -> str:
-        path = self.known.divisions[one.division].path[1:]
-        return "".join(f" {place_term(place)}" for place in path)
+    def _path(self, division: int) -> tuple[str, str]:
+        """The divisions a place lies in, from the city down: as an array's elements and as search terms."""
+        if division not in self._paths:
+            path = self.known.divisions[division].path
+            self._paths[division] = ",".join(map(str, path)), "".join(f" {place_term(place)}" for place in path[1:])
+        return self._paths[division]
 
     def _number_head(self, opened: datetime) -> str:
         return f"{self.known.city.number_prefix}-{opened.astimezone(self.known.zone):%Y%m%d}-"
@@ -154,11 +158,10 @@ class Scribe:
         history, life = one.history, one.life
         division = life.division or one.division
         place = {"place_text": history.place_text, "lon": history.lon, "lat": history.lat} | life.moved_place
-        path = ",".join(map(str, self.known.divisions[division].path))
         return (
             f"\t{one.kind.pk}\t{_or(life.type)}\t{life.state}\t{life.seq}\t{life.seq}\t{_text(history.title)}"
             f"\t{_text(history.description)}\t{life.severity}\t{_text(history.source)}\t{_text(place['place_text'])}"
-            f"\t{_or(place['lon'])}\t{_or(place['lat'])}\t{_or(history.cell)}\t{division}\t{{{path}}}\t{_or(life.unit)}"
+            f"\t{_or(place['lon'])}\t{_or(place['lat'])}\t{_or(history.cell)}\t{division}\t{{{self._path(division)[0]}}}\t{_or(life.unit)}"
             f"\t{_or(self.actor.account)}\t{_or(life.tracker)}\t{life.opened_at}\t{life.moved_at}\t{_or(life.closed_at)}"
             f"\t{_or(life.due_at)}\t{'t' if life.suspended else 'f'}\t{life.returns}\t{life.reworks}\t{life.urges}"
             f"\t{life.reopens}\t{life.escalation}\t{_or(life.rating)}\n"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
-_RUN = re.compile(r"(?P<han>[\u3400-\u9fff\U00020000-\U0003134f]+)|(?P<word>[^\W_\u3400-\u9fff]+)")
+_RUN = re.compile(r"([\u3400-\u9fff\U00020000-\U0003134f]+)|([^\W_\u3400-\u9fff]+)")  # Han characters, or a word
 MOST_TERMS = 600  # a longer text is searched by its beginning
 
 
-def _runs(text: str) -> Iterator[tuple[bool, str]]:
-    for match in _RUN.finditer(unicodedata.normalize("NFKC", text).casefold()):
-        yield (match.lastgroup == "han", match.group())
+def _runs(text: str) -> list[tuple[str, str]]:
+    """The runs of a text in order, each either of Han characters or a word."""
+    return _RUN.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _pairs(run: str) -> list[str]:
@@ -23,8 +22,11 @@ def index_terms(*texts: str) -> list[str]:
     """The terms under which texts are found, each once: every Han character, every Han pair, every word (≤ 40 characters)."""
     terms: dict[str, None] = {}
     for text in texts:
-        for han, run in _runs(text):
-            terms.update(dict.fromkeys([*run, *_pairs(run)] if han else [run[:40]]))
+        for han, word in _runs(text):
+            if word:
+                terms[word[:40]] = None
+            else:
+                terms.update(dict.fromkeys([*han, *_pairs(han)]))
             if len(terms) >= MOST_TERMS:
                 return list(terms)[:MOST_TERMS]
     return list(terms)
@@ -43,6 +45,6 @@ def place_term(division: int) -> str:
 def query_terms(text: str) -> list[str]:
     """The terms that a text must all have to match a query; a single Han character only where it stands alone."""
     terms: dict[str, None] = {}
-    for han, run in _runs(text):
-        terms.update(dict.fromkeys((_pairs(run) or [run]) if han else [run[:40]]))
+    for han, word in _runs(text):
+        terms.update(dict.fromkeys([word[:40]] if word else _pairs(han) or [han]))
     return list(terms)[:40]
