@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import cockpit, importing, lifecycle, live, machine, pages, portal, screen, writing
+from benchmarks import cockpit, importing, lifecycle, live, machine, pages, rates, screen, writing
 from benchmarks.city import ROOT, temporary_home
 from benchmarks.results import Result, note, show
 from benchmarks.store import HOMES
@@ -26,7 +26,9 @@ ALL: dict[str, Callable[[], list[Result]]] = {
     "list_page": pages.list_page,
     "case_page": pages.case_page,
     "cockpit_pages": cockpit.cockpit_pages,
-    "follow_page": portal.follow_page,
+    "list_rate": rates.list_rate,
+    "case_rate": rates.case_rate,
+    "follow_page": rates.follow_page,
     "first_screen": screen.first_screen,
     "memory": machine.memory,
 }

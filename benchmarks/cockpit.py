@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 
 from benchmarks import store
 from benchmarks.city import City
 from benchmarks.load import Client, Tally
-from benchmarks.results import Result, milliseconds, note
+from benchmarks.results import Result, milliseconds
 
 STORED = 1_000_000
 WARM_UP = 5
 TIMES = 60
 GOAL = 150.0  # milliseconds of the server for a page of the cockpit
-COUNT_LIMIT = 900.0  # seconds for the first count of all days
 
 
 def cockpit_pages() -> list[Result]:
     """The cockpit of the city and of a district, its lists, lines, brief, handover and map."""
     with store.city("large", STORED) as (city, stored):
-        seconds = _counted(city)
         html = city.client(headers=city.session("bos-shift"))
-        return [_result(name, html, path, stored, seconds) for name, path in _pages(city).items()]
-
-
-def _counted(city: City) -> float:
-    """Wait until the worker has counted all days; how long that took."""
-    begin = time.monotonic()
-    while not city.sql("SELECT 1 FROM evaluation_counteduntil"):
-        if time.monotonic() - begin > COUNT_LIMIT:
-            raise RuntimeError("The days are not counted.")
-        time.sleep(0.5)
-    note(f"days counted after {time.monotonic() - begin:.0f} s")
-    return time.monotonic() - begin
+        return [_result(name, html, path, stored) for name, path in _pages(city).items()]
 
 
 def _pages(city: City) -> dict[str, str]:
@@ -57,12 +43,12 @@ def _pages(city: City) -> dict[str, str]:
     }
 
 
-def _result(name: str, client: Client, path: str, stored: int, seconds: float) -> Result:
+def _result(name: str, client: Client, path: str, stored: int) -> Result:
     tally = Tally()
     for place, one in enumerate(islice(cycle([path]), WARM_UP + TIMES)):
         tally.timed("warm" if place < WARM_UP else "measured", lambda one=one: client.get(one), 200)  # type: ignore[misc]
     times = milliseconds(tally.seconds["measured"])
     return Result(
         name="cockpit_pages", value=times["p95"], unit="ms", n=TIMES, compared_to=f"{GOAL:.0f} ms, the goal for a cockpit page",
-        ratio=times["p95"] / GOAL, details={"what": name, "stored": stored, "first_count_s": round(seconds, 1), **times},
+        ratio=times["p95"] / GOAL, details={"what": name, "stored": stored, **times},
     )  # fmt: skip

@@ -25,7 +25,11 @@ ORIGIN = "bench"
 SPACE = timedelta(seconds=90)  # between two cases; a million of them take 2.9 years, up to now
 RECENT = 5_000  # cases, of which every second is still open
 LATE = 500  # of the others one in so many is still open, and overdue
-SETTLE_LIMIT = 1200.0  # seconds for the worker to do what followed
+SETTLE_LIMIT = 1200.0  # seconds for the worker to do what followed, and to count the days anew
+WAITING = """
+    SELECT EXISTS (SELECT FROM cases_outbox) OR EXISTS (SELECT FROM cases_clock WHERE next_at <= now())
+        OR NOT EXISTS (SELECT FROM evaluation_counteduntil WHERE until > %s)
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,9 +148,8 @@ def fill(city: City, count: int) -> tuple[int, float]:
 
 def settle(city: City) -> None:
     """Wait until the worker has done what followed; RuntimeError when it does not come to an end."""
-    waiting = "SELECT EXISTS (SELECT FROM cases_outbox) OR EXISTS (SELECT FROM cases_clock WHERE next_at <= now())"
-    until = time.monotonic() + SETTLE_LIMIT
-    while city.sql(waiting)[0][0]:
+    until, begun = time.monotonic() + SETTLE_LIMIT, datetime.now(UTC)
+    while city.sql(WAITING, [begun])[0][0]:
         if time.monotonic() > until:
             raise RuntimeError("The worker does not come to an end.")
         time.sleep(0.05)
@@ -163,4 +166,5 @@ def city(name: str, count: int) -> Iterator[tuple[City, int]]:
     with City(home=home(name)) as running:
         use(running)
         fill(running, count)
+        settle(running)
         yield running, int(running.sql("SELECT count(*) FROM cases_case")[0][0])
