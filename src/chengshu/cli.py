@@ -34,7 +34,7 @@ log = logs.get_logger(__name__)
 TAGS = {"zh_Hans": "zh-hans", "en": "en"}  # Django's names of the languages of the environment
 LIVE_APART = 100  # ports between the pages and the live events
 DEFAULT_PACKS = "hangzhou boston"
-DEFAULT_REPLAYS = "crowd --speed 600 --once;boston"
+DEFAULT_REPLAYS = "sample;crowd --speed 600 --once;boston"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +67,8 @@ COMMANDS = {
 HOOKS = {
     # load_pack(name, echo=…, progress=…): loads the city pack, does nothing when it is loaded already
     "load_pack": "chengshu.packs.apply:load_city",
+    # is_loaded(name) -> bool: whether the city of a pack lives here already
+    "is_loaded": "chengshu.packs.apply:is_loaded",
     # demo_accounts() -> Sequence[tuple[login, password, who]]: what the banner shows
     "demo_accounts": "chengshu.packs.demo:accounts",
     # run(stop: threading.Event) -> None
@@ -249,11 +251,21 @@ def live_port_of(port: int) -> int:
 def _prepare(packs: Sequence[str]) -> None:
     start_django()
     _migrate()
+    load_packs(packs)
+    importlib.import_module("django.db").connections.close_all()
+
+
+def load_packs(packs: Sequence[str]) -> None:
+    """Load city packs. One that cannot be loaded stops the start only where its city does not live here yet."""
     load_pack: Callable[..., object] = imported(HOOKS["load_pack"])
     with speaking():
         for name in packs:
-            load_pack(name, echo=_tell("pack.told", name), progress=_tell("pack.loading", name))
-    importlib.import_module("django.db").connections.close_all()
+            try:
+                load_pack(name, echo=_tell("pack.told", name), progress=_tell("pack.loading", name))
+            except ChengshuError as error:
+                if not imported(HOOKS["is_loaded"])(name):
+                    raise
+                log.error("pack.refused", pack=name, message=_told(error))
 
 
 def _tell(action: str, pack: str) -> Callable[[object], None]:

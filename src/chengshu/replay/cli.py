@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from chengshu.brain.cli import replay as replay_scene
 from chengshu.core.errors import Invalid
 from chengshu.packs.apply import load_city
 from chengshu.places.models import City
+from chengshu.replay import sample as samples
 from chengshu.replay.boston import Outcome, load, play_all, play_live
 
 SPEED = 3600.0  # an hour a second: four weeks of backlog pass in eleven minutes
@@ -61,6 +63,22 @@ def boston(
     with _shown(sys.stderr.isatty() and not as_json) as told:
         outcome = play_all(source, clock.value, told)
     typer.echo(json.dumps(outcome.as_dict(), ensure_ascii=False) if as_json else in_words(outcome))
+
+
+@app.command(help=_("Weeks of invented cases, marked as such in their titles, for a city whose own are not public."))
+def sample(city: Annotated[str, typer.Option(help=_("The city to play to."))] = "hangzhou") -> None:
+    """Bring invented cases in, once."""
+    if not City.objects.filter(name=city).exists():
+        load_city(city, yes=True, echo=lambda line: typer.echo(line, err=True))
+    result = samples.play(samples.load(city), datetime.now(UTC))
+    if result is None:
+        typer.echo(_("The invented cases are there already."))
+        return
+    typer.echo(
+        _("%(count)d invented cases; %(bad)d refused.") % {"count": result.accepted, "bad": len(result.quarantined)}
+    )
+    for refused in result.quarantined[:5]:
+        typer.echo(f"  {refused.origin_key}: {refused.reason}", err=True)
 
 
 def in_words(outcome: Outcome) -> str:
