@@ -335,13 +335,14 @@ def named(code: str, name: str, name_en: str = "") -> dict[str, str]:
 
 def case_out(case: Case) -> dict[str, Any]:
     """A case with its relations read, as the API gives it."""
+    type, state, division, unit = case.type, case.state, case.division, case.unit
     return {
         "id": case.pk,
         "number": case.number,
         "version": case.version,
         "kind": case.kind.code,
-        "type": named(case.type.code, case.type.name, case.type.name_en) if case.type else None,
-        "state": named(case.state.code, case.state.label, case.state.label_en),
+        "type": named(type.code, type.name, type.name_en) if type else None,
+        "state": named(state.code, state.label, state.label_en),
         "open": case.closed_at is None,
         "title": case.title,
         "description": case.description,
@@ -350,8 +351,8 @@ def case_out(case: Case) -> dict[str, Any]:
         "place_text": case.place_text,
         "lon": case.lon,
         "lat": case.lat,
-        "division": named(case.division.code, case.division.name, case.division.name_en),
-        "unit": named(case.unit.code, case.unit.name, case.unit.name_en) if case.unit else None,
+        "division": named(division.code, division.name, division.name_en),
+        "unit": named(unit.code, unit.name, unit.name_en) if unit else None,
         "opened_at": case.opened_at,
         "moved_at": case.moved_at,
         "closed_at": case.closed_at,

@@ -22,6 +22,7 @@ from chengshu.core.parameters import Parameters
 from chengshu.parties.models import Department
 from chengshu.places.models import City, Division, Part
 
+_DIVISION = ("id", "city_id", "code", "name", "name_en", "level")
 T = TypeVar("T")
 PLACE_ENDS = re.compile(r"(?:区|县|市|街道|镇|乡|社区|村)$")
 FRESH = 1.0  # seconds for which a process trusts the version it has read
@@ -137,6 +138,16 @@ class Catalog:
         return (then or now)[0]
 
     @cached_property
+    def division_rows(self) -> dict[int, Division]:
+        """The divisions as rows without their geometry, for cases to refer to."""
+        return {
+            pk: Division.from_db(
+                "default", _DIVISION, (pk, self.city.pk, place.code, place.name, place.name_en, place.level)
+            )
+            for pk, place in self.divisions.items()
+        }
+
+    @cached_property
     def functions(self) -> dict[str, list[Department]]:
         """Active departments by function."""
         found: dict[str, list[Department]] = {}
@@ -191,6 +202,11 @@ class Catalog:
     def every_move(self) -> dict[int, Move]:
         """The moves in use by id."""
         return {move.pk: move for move in self.moves.values()}
+
+    @cached_property
+    def urges(self) -> frozenset[str]:
+        """Codes of the moves that press the unit to act."""
+        return frozenset(move.code for move in self.moves.values() if "urge" in move.does)
 
     @cached_property
     def undoes(self) -> frozenset[str]:

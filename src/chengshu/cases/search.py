@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -23,7 +23,6 @@ from chengshu.cases.visibility import visible
 from chengshu.core.errors import Invalid, NotFound
 from chengshu.core.text import place_term, query_terms, serial_term
 from chengshu.parties.principal import Principal
-from chengshu.places.models import Division
 
 Order = Literal["due", "new", "old", "severity"]
 LARGEST = 200
@@ -32,7 +31,6 @@ _TAIL = re.compile(r"(?:^|[0-9]{8}-|^-)([0-9]{3,9})$")  # the last digits of a n
 _NUMBER = re.compile(r"[A-Z0-9]+-[0-9]{8}-[0-9]{6,}")
 _FIELDS = [field.attname for field in Case._meta.concrete_fields]
 _READ = f"SELECT {', '.join(_FIELDS)} FROM cases_case WHERE id = %s"  # noqa: S608 - names of our own columns
-_DIVISION = ("id", "city_id", "code", "name", "name_en", "level")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +41,7 @@ class Filters:
         q: words of title, description and place, Chinese and Latin; names of places and units; a number or its last digits.
         open: only open (True) or only ended (False) cases.
         state, states: codes of states of any kind; ids of states (of one kind each).
+        ids: only these cases, by id or by a query for ids.
         overdue: only cases of which a running clock is overdue at `now`.
         due_before: only cases with a running clock due before this time.
     """
@@ -69,7 +68,7 @@ class Filters:
     opened_from: datetime | None = None
     opened_to: datetime | None = None
     closed_from: datetime | None = None
-    ids: tuple[UUID, ...] | None = None
+    ids: tuple[UUID, ...] | QuerySet[Any, UUID] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,18 +211,18 @@ def related(known: Catalog, cases: list[Case]) -> list[Case]:
 
     What the catalog does not hold yet is read when it is asked for.
     """
+    tables: tuple[tuple[str, str, Mapping[int, Any]], ...] = (
+        ("kind", "kind_id", known.kinds),
+        ("state", "state_id", known.states),
+        ("type", "type_id", known.types),
+        ("unit", "unit_id", known.departments),
+        ("division", "division_id", known.division_rows),
+    )
     for case in cases:
-        for name, table in (
-            ("kind", known.kinds),
-            ("state", known.states),
-            ("type", known.types),
-            ("unit", known.departments),
-        ):
-            if (row := table.get(getattr(case, f"{name}_id"))) is not None:
-                setattr(case, name, row)
-        if (place := known.divisions.get(case.division_id)) is not None:
-            values = (case.division_id, known.city.pk, place.code, place.name, place.name_en, place.level)
-            case.division = Division.from_db("default", _DIVISION, values)
+        read = case._state.fields_cache  # where assigning would put them too, after checks of each
+        for name, key, table in tables:
+            if (row := table.get(getattr(case, key))) is not None:
+                read[name] = row
     return cases
 
 
