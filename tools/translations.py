@@ -1,7 +1,7 @@
 """The Chinese translation of every string that people see: --check it, bring the file up to date (--update), --compile it.
 
-Strings are found in calls of gettext and its kin, in the templates, and in the sentences of errors (the first argument and the
-remedy of a ChengshuError), which the pages translate when they show them. A sentence with values in it is made by gettext with
+Strings are found in calls of gettext and its kin, in the templates, in the descriptions of the schemas of city packs, and in the
+sentences of errors (the first argument and the remedy of a ChengshuError), which the pages translate when they show them. A sentence with values in it is made by gettext with
 placeholders; --check refuses f-strings there, for no catalogue can hold them.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def extracted() -> Catalog:
     found = extract_from_dir(str(PACKAGE), METHODS, OPTIONS, KEYWORDS, comment_tags=("Translators:",))
     for name, _line, message, comments, context in sorted(found, key=lambda row: row[:2]):
         catalog.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
-    for name, sentence in sentences():
+    for name, sentence in (*sentences(), *descriptions()):
         catalog.add(sentence, locations=[(name, 0)])
     return catalog
 
@@ -74,6 +75,22 @@ def sentences() -> Iterator[tuple[str, str]]:
                 for word in words:
                     if isinstance(word, ast.Constant) and isinstance(word.value, str) and word.value:
                         yield str(path.relative_to(PACKAGE)), word.value
+
+
+def descriptions() -> Iterator[tuple[str, str]]:
+    """(file, words) for what the schemas of city packs say would be right; of a list of codes the program makes the words."""
+    for path in sorted((PACKAGE / "packs" / "schemas").glob("*.json")):
+        yield from ((str(path.relative_to(PACKAGE)), words) for words in _described(json.loads(path.read_text())))
+
+
+def _described(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(words := schema.get("description"), str) and "enum" not in schema:
+            yield words
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _described(part)
 
 
 def unspeakable() -> Iterator[str]:

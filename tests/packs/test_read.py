@@ -171,8 +171,9 @@ def test_a_broken_file_brings_no_mistakes_of_those_that_refer_to_it(pack: Path) 
     assert [mistake.where for mistake in raised.value.mistakes] == ["toytown/departments.csv:2"]
 
 
-def test_a_source_must_be_in_the_pack(pack: Path) -> None:
-    (pack / "sources.yaml").write_text("sources:\n  - {name: a, kind: k, file: ../toytown/../secret.csv}\n")
+@pytest.mark.parametrize("file", ["../toytown/../secret.csv", "x" * 400])
+def test_a_source_must_be_in_the_pack(pack: Path, file: str) -> None:
+    (pack / "sources.yaml").write_text(f"sources:\n  - {{name: a, kind: k, file: {file}}}\n")
     with pytest.raises(Mistakes, match="not in the pack"):
         read_pack(pack)
 

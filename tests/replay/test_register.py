@@ -162,7 +162,8 @@ def test_closed_in_the_second_passage_of_the_repeated_hour(tmp_path: Path) -> No
         (_csv(GOOD).replace(b",", b";"), "separated by ';'"),
         (_csv(GOOD).replace(b",", b"\t"), "separated by"),
         (_csv(GOOD).decode().encode("utf-16"), "not UTF-8"),
-        (gzip.compress(_csv(GOOD))[:60], "cannot be read"),
+        (gzip.compress(_csv(GOOD), mtime=0)[:60], "cannot be read"),
+        (gzip.compress(_csv(GOOD), mtime=0)[:20] + b"\xff" * 40, "cannot be read"),
         (b"PK\x03\x04....", "not UTF-8"),
     ],
 )  # fmt: skip

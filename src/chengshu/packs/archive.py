@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,6 +19,10 @@ from chengshu.core.errors import Invalid
 MOST_FILES = 200
 LARGEST = 200 * 2**20  # bytes of all files together, unpacked
 LARGEST_ZIP = 50 * 2**20
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError, NotImplementedError,
+    RuntimeError,
+)  # fmt: skip
 
 
 @contextmanager
@@ -29,7 +36,7 @@ def opened(content: bytes, city: str) -> Iterator[Path]:
         raise _invalid(_("The zip is too large."), _("50 MB at most: leave out the data of replays."))
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError) as error:
+    except DAMAGED as error:
         raise _invalid(_("This is no zip."), _("Pack the folder of the city pack as a zip.")) from error
     with archive, TemporaryDirectory(prefix="chengshu-pack-") as parent:
         folder = Path(parent) / city
@@ -39,7 +46,7 @@ def opened(content: bytes, city: str) -> Iterator[Path]:
 
 
 def _unpack(archive: zipfile.ZipFile, folder: Path) -> None:
-    entries = [entry for entry in archive.infolist() if not entry.is_dir() and "__MACOSX" not in entry.filename]
+    entries = [e for e in archive.infolist() if not e.filename.endswith("/") and "__MACOSX" not in e.filename]
     if len(entries) > MOST_FILES:
         raise _invalid(_("The zip holds too many files."), _("A pack has a few files and a folder data/."))
     left = LARGEST
@@ -54,6 +61,11 @@ def _paths(entries: list[zipfile.ZipInfo]) -> list[PurePosixPath]:
     paths = [_safe(entry) for entry in entries]
     if not paths:
         raise _invalid(_("The zip is empty."), _("Pack the folder of the city pack as a zip."))
+    for path in paths:
+        if paths.count(path) > 1 or not set(paths).isdisjoint(path.parents):
+            raise _invalid(
+                _("The zip holds {name} twice, or below a file.").format(name=path), _("Pack the folder anew.")
+            )
     first = paths[0].parts[0]
     wrapped = all(len(path.parts) > 1 and path.parts[0] == first for path in paths)
     return [path.relative_to(first) if wrapped else path for path in paths]
@@ -62,8 +74,8 @@ def _paths(entries: list[zipfile.ZipInfo]) -> list[PurePosixPath]:
 def _safe(entry: zipfile.ZipInfo) -> PurePosixPath:
     path = PurePosixPath(entry.filename.replace("\\", "/"))
     link = (entry.external_attr >> 16) & 0o170000 == 0o120000
-    strange = path.is_absolute() or ".." in path.parts or "\x00" in entry.filename or ":" in path.parts[0]
-    if link or strange or len(entry.filename) > 200 or len(path.parts) > 4 or entry.flag_bits & 1:
+    strange = not path.parts or path.is_absolute() or ".." in path.parts or "\x00" in str(path) or ":" in path.parts[0]
+    if link or strange or len(entry.filename.encode()) > 200 or len(path.parts) > 4 or entry.flag_bits & 1:
         raise _invalid(
             _("The zip holds a file that leads elsewhere or is encrypted: {name}.").format(name=entry.filename[:80]),
             _("Pack only the folder of the city pack."),
@@ -81,7 +93,7 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left:
                 if written > left:
                     raise _invalid(_("The zip unpacks to too much."), _("200 MB at most."))
                 out.write(piece)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGED as error:
         raise _invalid(
             _("The zip is damaged at {name}.").format(name=entry.filename[:80]), _("Pack it again.")
         ) from error

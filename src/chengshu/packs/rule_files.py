@@ -117,7 +117,7 @@ def check_calendar(document: Document, zone: ZoneInfo, mend: Mend) -> None:
 
 
 def check_parameters(document: Document, mend: Mend) -> None:
-    """Values begin on days of the calendar, and what the platform asks for is there."""
+    """Values begin on days of the calendar, and what the platform asks for is there. Their types are the schema's."""
     for name, entry in document.content.items():
         for day in entry["values"]:
             try:
@@ -143,15 +143,22 @@ def check_sources(document: Document, folder: Path, mend: Mend) -> None:
     """Each source has its own name, its file is in the pack, and its zone exists."""
     seen: set[str] = set()
     for i, source in enumerate(document.content["sources"]):
-        where, file = document.at("sources", i), folder / source["file"]
+        where = document.at("sources", i)
         if source["name"] in seen:
             mend.wrong(where, _("the source {name} stands twice.").format(name=source["name"]), _("Rename one."))
         seen.add(source["name"])
-        if not file.is_file() or not file.resolve().is_relative_to(folder.resolve()):
+        if not _is_within(folder / source["file"], folder):
             what = _("the file {file} is not in the pack.").format(file=source["file"])
             mend.wrong(where, what, _("Put it into data/, or mend the name."))
         if "timezone" in source:
             zone_of(source["timezone"], document.at("sources", i, "timezone"), mend)
+
+
+def _is_within(file: Path, folder: Path) -> bool:
+    try:
+        return file.is_file() and file.resolve().is_relative_to(folder.resolve())
+    except OSError:  # no file can have such a name
+        return False
 
 
 def zone_of(name: str, where: str, mend: Mend) -> ZoneInfo | None:

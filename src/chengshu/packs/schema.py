@@ -1,4 +1,7 @@
-"""The JSON Schemas of a pack's files, and what is wrong by them in words. A schema's `description` says what would be right."""
+"""The JSON Schemas of a pack's files, and what is wrong by them in words.
+
+A schema's `description` says what would be right; it is a sentence of the catalogue of translations like any other.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,21 @@ from importlib.resources import files
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from chengshu.packs.source import Document, Mend, Record
 
 SHOWN = 60  # characters of a wrong value that a message repeats
+TYPES = {
+    "string": gettext_noop("a text"),
+    "number": gettext_noop("a number"),
+    "integer": gettext_noop("a whole number"),
+    "boolean": gettext_noop("yes or no"),
+    "array": gettext_noop("a list"),
+    "object": gettext_noop("names with their values"),
+}
 
 
 @cache
@@ -89,8 +101,17 @@ def words(error: ValidationError) -> tuple[str, str]:
         what = _("{name} has unknown {keys}.").format(name=name, keys=", ".join(_unknown(error)))
         return what, _("The keys are {keys}.").format(keys=", ".join(schema.get("properties", {})))
     what = _("{name} is {value}.").format(name=name, value=_short(error.instance))
-    right = schema.get("description") or error.message
-    return what, _("Write {right}.").format(right=right)
+    return what, _("Write {right}.").format(right=_right(schema))
+
+
+def _right(schema: dict[str, Any]) -> str:
+    """What a schema asks for, in the reader's language."""
+    if "enum" in schema:
+        return _("one of {words}").format(words=", ".join(map(str, schema["enum"])))
+    if words := schema.get("description"):
+        return _(words)
+    types = schema.get("type", "object")
+    return str(_(TYPES[types if isinstance(types, str) else types[0]]))
 
 
 def _mapping(value: Any) -> dict[str, Any]:

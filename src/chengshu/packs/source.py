@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +18,11 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from chengshu.core.errors import Mistake
+from chengshu.cases.writing import check_text
+from chengshu.core.errors import Invalid, Mistake
 
 _FEATURE = re.compile(r'"type"\s*:\s*"Feature"')
+_MOST = 5_000_000  # entries and characters of a YAML file once its aliases are written out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,31 +100,59 @@ def _yaml() -> YAML:
     return yaml
 
 
-def plain(node: Any) -> Any:
-    """YAML as JSON has it: text, numbers, lists and objects; dates are text."""
-    match node:
-        case dict():
-            return {str(key): plain(value) for key, value in node.items()}
-        case list():
-            return [plain(item) for item in node]
-        case None | bool():
-            return node
-        case int():
-            return int(node)
-        case float():
-            return float(node)
-        case _:
-            return str(node)
+@dataclass(slots=True)
+class _Plain:
+    """YAML as JSON has it: text, numbers, lists and objects; dates are text. A few aliases can stand for any amount of it."""
+
+    left: int = _MOST
+
+    def of(self, node: Any) -> Any:
+        self._take(1)
+        match node:
+            case dict():
+                return {self._text(key): self.of(value) for key, value in node.items()}
+            case list():
+                return [self.of(item) for item in node]
+            case None | bool():
+                return node
+            case int():
+                return int(node)
+            case float():
+                return _finite(float(node))
+            case _:
+                return self._text(node)
+
+    def _text(self, node: Any) -> str:
+        text = str(node)
+        self._take(len(text))
+        return text
+
+    def _take(self, amount: int) -> None:
+        self.left -= amount
+        if self.left < 0:
+            raise ValueError(_("it unfolds to too much"))
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError(_("it holds a number that is none"))
+    return number
 
 
 def read_text(path: Path, where: str, mend: Mend) -> str | None:
-    """The text of a file, or None and a mistake when it is not UTF-8."""
+    """The text of a file, or None and a mistake when it is not UTF-8 or holds what no database keeps."""
+    content = path.read_bytes()
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         mend.breaks(path.name, f"{where}:{line}", _("this is not UTF-8."), _("Save the file as UTF-8."))
         return None
+    if "\x00" in text:
+        line = text[: text.index("\x00")].count("\n") + 1
+        mend.breaks(path.name, f"{where}:{line}", _("this holds a NUL character."), _("Remove it."))
+        return None
+    return text
 
 
 def read_yaml(path: Path, where: str, mend: Mend) -> Document | None:
@@ -130,14 +162,25 @@ def read_yaml(path: Path, where: str, mend: Mend) -> Document | None:
         return None
     try:
         marked = _yaml().load(text)
-    except (YAMLError, ValueError) as error:
+        content = _Plain().of(marked)
+        check_text(_("The file"), content, where)
+    except (YAMLError, ValueError, RecursionError) as error:
         mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
         line = mark.line + 1 if mark else 1
-        problem = (error.problem if isinstance(error, MarkedYAMLError) else None) or str(error)
-        what = _("this is not YAML: {problem}.").format(problem=problem.splitlines()[0])
+        what = _("this is not YAML: {problem}.").format(problem=_problem(error))
         mend.breaks(path.name, f"{where}:{line}", what, _("Mend the line, or the one before it."))
         return None
-    return Document(name=path.name, where=where, content=plain(marked), marked=marked)
+    except Invalid as error:
+        mend.breaks(path.name, where, error.what, _(error.remedy))
+        return None
+    return Document(name=path.name, where=where, content=content, marked=marked)
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return _("it is nested too deeply, or within itself")
+    found = (error.problem if isinstance(error, MarkedYAMLError) else None) or str(error)
+    return next(iter(found.splitlines()), type(error).__name__)
 
 
 def read_csv(path: Path, where: str, columns: Mapping[str, bool], mend: Mend) -> list[Record]:
@@ -145,11 +188,16 @@ def read_csv(path: Path, where: str, columns: Mapping[str, bool], mend: Mend) ->
     text = read_text(path, where, mend)
     if text is None:
         return []
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    header = next(reader, [])
-    if not _good_header(path.name, header, columns, where, mend):
-        return []
-    return list(_rows(path.name, reader, header, where, mend))
+    reader, records = csv.reader(io.StringIO(text, newline=""), strict=True), list[Record]()
+    try:
+        header = next(reader, [])
+        if _good_header(path.name, header, columns, where, mend):
+            for record in _rows(path.name, reader, header, where, mend):
+                records.append(record)  # those before a broken line are judged as well
+    except csv.Error as error:
+        what = _("this is not CSV: {problem}.").format(problem=error)
+        mend.breaks(path.name, f"{where}:{reader.line_num}", what, _("Mend the quotes of the line."))
+    return records
 
 
 def _good_header(name: str, header: list[str], columns: Mapping[str, bool], where: str, mend: Mend) -> bool:
@@ -168,20 +216,16 @@ def _good_header(name: str, header: list[str], columns: Mapping[str, bool], wher
 
 def _rows(name: str, reader: Any, header: list[str], where: str, mend: Mend) -> Iterator[Record]:
     line = reader.line_num + 1
-    try:
-        for values in reader:
-            place, line = f"{where}:{line}", reader.line_num + 1
-            if not values:
-                continue
-            if len(values) == len(header):
-                content = {key: value.strip() for key, value in zip(header, values, strict=True)}
-                yield Record(where=place, content=content)
-                continue
-            what = _("this row has {n} fields, the header {m}.").format(n=len(values), m=len(header))
-            mend.breaks(name, place, what, _('Put fields that hold a comma into "quotes".'))
-    except csv.Error as error:
-        what = _("this is not CSV: {problem}.").format(problem=error)
-        mend.breaks(name, f"{where}:{reader.line_num}", what, _("Mend the quotes of the line."))
+    for values in reader:
+        place, line = f"{where}:{line}", reader.line_num + 1
+        if not values:
+            continue
+        if len(values) == len(header):
+            content = {key: value.strip() for key, value in zip(header, values, strict=True)}
+            yield Record(where=place, content=content)
+            continue
+        what = _("this row has {n} fields, the header {m}.").format(n=len(values), m=len(header))
+        mend.breaks(name, place, what, _('Put fields that hold a comma into "quotes".'))
 
 
 def read_features(path: Path, where: str, mend: Mend) -> Document | None:
@@ -190,10 +234,13 @@ def read_features(path: Path, where: str, mend: Mend) -> Document | None:
     if text is None:
         return None
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        what = _("this is not JSON: {problem}.").format(problem=error.msg)
-        mend.breaks(path.name, f"{where}:{error.lineno}", what, _("Write the file anew with a GeoJSON tool."))
+        content = json.loads(text, parse_constant=lambda word: _finite(float(word)))
+        check_text(_("The file"), content, where)
+    except (ValueError, RecursionError, Invalid) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        problem = error.msg if isinstance(error, json.JSONDecodeError) else _problem(error)
+        what = _("this is not JSON: {problem}.").format(problem=problem)
+        mend.breaks(path.name, f"{where}:{line}", what, _("Write the file anew with a GeoJSON tool."))
         return None
     lines = [text.count("\n", 0, found.start()) + 1 for found in _FEATURE.finditer(text)]
     return Document(name=path.name, where=where, content=content, marked=lines)
