@@ -67,8 +67,7 @@ def load_city(
     _show(plan, echo)
     if plan_only:
         return plan
-    if plan.obstacles:
-        raise Conflict("\n".join(plan.obstacles), where=pack.name, remedy=_("Nothing was changed."))
+    check_obstacles(plan)
     if plan.writes and not (plan.first or yes or ask(plan)):
         echo(
             _("Nothing was changed. `chengshu load-city {name} --yes` applies the plan.").format(name=shlex.quote(name))
@@ -85,6 +84,11 @@ def pack_folder(name: str) -> Path:
     return given.resolve() if given.parent != Path() or given.is_absolute() else settings.CITIES_ROOT / name
 
 
+def is_loaded(name: str) -> bool:
+    """Whether the city of a pack lives here, be it as this pack or an earlier one had it."""
+    return City.objects.filter(name=pack_folder(name).name).exists()
+
+
 def _loaded(folder: Path) -> City | None:
     """The city, when exactly this pack is loaded."""
     city = City.objects.filter(name=folder.name).first()
@@ -96,6 +100,12 @@ def _show(plan: Plan, echo: Echo) -> None:
         echo(line)
     if not plan.changes:
         echo(_("The pack changes nothing in the city."))
+
+
+def check_obstacles(plan: Plan) -> None:
+    """Raise Conflict when open cases forbid a plan."""
+    if plan.obstacles:
+        raise Conflict("\n".join(plan.obstacles), where=plan.city, remedy=_("Nothing was changed."))
 
 
 @transaction.atomic
@@ -110,7 +120,7 @@ def apply(
     """Carry out a plan in one transaction, and keep it as a revision: by `author`, or by the pack itself.
 
     Raises:
-        Conflict: the city changed after the plan was made.
+        Conflict: the city changed after the plan was made, or open cases forbid it.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -120,6 +130,7 @@ def apply(
         what = _("The city was changed while you looked at the plan.")
         raise Conflict(what, where=pack.name, remedy=_("Load it again to see the new plan."))
     plan = make_plan(pack, living, overwrite_edited=overwrite_edited)
+    check_obstacles(plan)  # a case may have come to stand in the way since the plan was shown
     return _write(pack, plan, living, author or Author(why=f"pack {pack.digest[:12]}"), progress)
 
 

@@ -21,7 +21,7 @@ def load_city(
     yes: Annotated[bool, typer.Option("--yes", "-y", help=_("Change a living city without asking."))] = False,
     plan: Annotated[bool, typer.Option("--plan", help=_("Only show what would change."))] = False,
     overwrite_edited: Annotated[
-        bool, typer.Option("--overwrite-edited", help=_("Parts edited in the city become what the pack says."))
+        bool, typer.Option("--overwrite-edited", help=_("Rows and parts edited in the city become what the pack says."))
     ] = False,
 ) -> None:
     """Check a city pack, show what it would change, and load it. Loading it twice changes nothing.

@@ -112,8 +112,10 @@ def case_type(row: TypeRow) -> Content:
 def limits(row: TypeRow) -> Iterator[Content]:
     """The rows of limits.csv for one type"""
     for dated in row.dated_limits:
+        sources, day = dated.get("sources", {}), dated["valid_from"]
         for stage, limit in dated["limits"].items():
-            yield {"type": row.code, "stage": stage, "valid_from": dated["valid_from"], "limit": limit, "source": ""}
+            source = sources.get(stage, "")
+            yield {"type": row.code, "stage": stage, "valid_from": day, "limit": limit, "source": source}
 
 
 def life(pack: Pack) -> Content:

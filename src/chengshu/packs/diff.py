@@ -14,8 +14,10 @@ LABELS = (
     "name",
     "level",
     "what",
+    "valid_from",
 )  # by the first of these that tells all items of a list apart, they are called
 SHOWN = 60  # characters of a value
+NOTHING = "–"  # what an empty value is shown as
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +34,7 @@ class FieldChange:
 
 def _short(value: Any) -> str:
     if value is None or value in ("", (), [], {}):
-        return "–"
+        return NOTHING
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
@@ -40,7 +42,7 @@ def _short(value: Any) -> str:
 
 
 def field_changes(old: Row, new: Row) -> tuple[FieldChange, ...]:
-    """The fields in which two rows differ; within mappings, the entries."""
+    """The fields in which two rows differ; within mappings and lists of them, the entries."""
     before, after = old.facts(), new.facts()
     found: list[FieldChange] = []
     for name, value in after.items():
@@ -48,6 +50,8 @@ def field_changes(old: Row, new: Row) -> tuple[FieldChange, ...]:
             continue
         if isinstance(value, Mapping):
             found += differences({name: dict(before[name])}, {name: dict(value)})
+        elif isinstance(value, tuple) and any(isinstance(item, Mapping) for item in (*before[name], *value)):
+            found += differences({name: list(before[name])}, {name: list(value)})
         else:
             found.append(FieldChange(name=name, old=before[name], new=value))
     return tuple(found)
@@ -84,7 +88,7 @@ def _join(path: str, step: object) -> str:
 
 def _labels(items: Sequence[Any]) -> list[str]:
     for name in LABELS:
-        labels = [str(item.get(name, "")) for item in items if isinstance(item, Mapping)]
-        if len(set(labels)) == len(items) and "" not in labels:
+        labels = [str(item[name] or NOTHING) for item in items if isinstance(item, Mapping) and name in item]
+        if len(set(labels)) == len(items):
             return labels
     return [str(i) for i in range(1, len(items) + 1)]

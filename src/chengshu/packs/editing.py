@@ -20,7 +20,7 @@ from chengshu.cases import catalog, rules
 from chengshu.cases.models import STAGES
 from chengshu.core.errors import Conflict, Invalid, Mistakes, NotAllowed, NotFound
 from chengshu.packs import contents, revisions, rule_files, schema, work_files
-from chengshu.packs.apply import apply
+from chengshu.packs.apply import apply, check_obstacles
 from chengshu.packs.current import current
 from chengshu.packs.diff import FieldChange
 from chengshu.packs.living import Living
@@ -40,6 +40,10 @@ from chengshu.places.models import City, Part
 SHORTEST_WHY = 2  # characters
 FORM = "form"
 ROWS: dict[str, Callable[..., TypeRow | DepartmentRow]] = {"types": TypeRow, "departments": DepartmentRow}
+
+
+class Retired(Invalid):
+    """A new entry has the code (`where`) of one that is no longer used: that one can be put back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +82,10 @@ def propose_department(city: City, content: Mapping[str, str], *, key: str = "")
 
     Raises:
         Mistakes: everything that is wrong; `where` is the form.
+        Retired: it is new, and its code that of one that is no longer used.
     """
     pack, living = current(city.name)
+    _check_code(living, "departments", content, key)
     known, mend = Divisions.of(pack.divisions), Mend()
     others = [contents.department(row, known) for row in pack.departments if row.key != key]
     records = _with("departments", others, content, key, mend)
@@ -95,6 +101,14 @@ def retire_department(city: City, key: str) -> Proposal:
     rows = work_files.read_departments(_records(rest), known, mend)
     _check_posts(city, key, mend)
     return _row(replace(pack, departments=rows), living, pack, "departments", key, mend)
+
+
+def _check_code(living: Living, table: str, content: Mapping[str, str], key: str) -> None:
+    """Raise Retired for a new entry whose code an entry has that is no longer used."""
+    code = content.get("code", "")
+    old = living.rows.get(table, {}).get(code)
+    if not key and old is not None and not getattr(old, "active", True):
+        raise Retired(_("There was one of this code."), where=code, remedy=_("Open it, and put it back."))
 
 
 def _check_posts(city: City, code: str, mend: Mend) -> None:
@@ -114,8 +128,10 @@ def propose_type(city: City, content: Mapping[str, str], *, key: str = "", since
 
     Raises:
         Mistakes: everything that is wrong; `where` is the form.
+        Retired: it is new, and its code that of one that is no longer used.
     """
     pack, living = current(city.name)
+    _check_code(living, "types", content, key)
     mend = Mend()
     others = [row for row in pack.types if row.key != key]
     records = _with("case_types", [contents.case_type(row) for row in others], content, key, mend)
@@ -142,10 +158,11 @@ def _dated(old: TypeRow, content: Mapping[str, str], since: datetime | None, cit
         new, before = content.get(f"{stage}_limit", ""), old.limits.get(stage, "")
         if new == before:
             continue
-        if not any(row["stage"] == stage for row in history):
-            history.append({"type": old.code, "stage": stage, "valid_from": "", "limit": before, "source": ""})
+        row = {"type": old.code, "stage": stage}
+        if not any(known["stage"] == stage for known in history):
+            history.append({**row, "valid_from": "", "limit": before, "source": old.source})
         history = [r for r in history if r["stage"] != stage or r["valid_from"] < moment]
-        history.append({"type": old.code, "stage": stage, "valid_from": moment, "limit": new, "source": ""})
+        history.append({**row, "valid_from": moment, "limit": new, "source": content.get("source", "")})
     return history
 
 
@@ -193,8 +210,7 @@ def save(principal: Principal, proposal: Proposal, *, why: str, seen: str, how: 
     check_why(why)
     if seen != proposal.seen:
         raise changed_meanwhile(city, proposal.table, proposal.key)
-    if proposal.plan.obstacles:
-        raise Conflict("\n".join(proposal.plan.obstacles), where=proposal.key, remedy=_("Nothing was changed."))
+    check_obstacles(proposal.plan)
     if not proposal.plan.writes:
         return None
     author = Author.of(principal, why, how)

@@ -1,4 +1,8 @@
-"""Writes the living city as a city pack: a folder or a zip that `chengshu load-city` accepts and that changes nothing."""
+"""Writes the living city as a city pack: a folder or a zip that `chengshu load-city` accepts and that changes nothing here.
+
+A pack says how a city is, not how it came to be so: what was retired, the history of changes, and the accounts and posts of
+people are not in it; nor are the sources of replays whose data are not at hand.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +56,7 @@ def export_city(
     name: Annotated[str, typer.Argument(help="A loaded city, such as hangzhou.")],
     to: Annotated[Path | None, typer.Argument(help="A zip or a folder that is not there yet.")] = None,
 ) -> None:
-    """Write the living city as a city pack."""
+    """Write the living city as a city pack, without what was retired, people's accounts, and the history of changes."""
     target = to or Path(f"{name}.zip")
     if target.exists():
         raise Conflict(_("This is there already."), where=str(target), remedy=_("Name another place, or move it away."))

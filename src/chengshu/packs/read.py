@@ -16,7 +16,7 @@ from chengshu.packs.records import AccountRow, BoundaryRow, CityRow, DivisionRow
 from chengshu.packs.source import Document, Mend, Record, read_csv, read_features, read_yaml
 from chengshu.packs.work_files import Codes
 
-FORMAT = 1  # rises when the same files come to mean something else, so that living cities are loaded anew
+FORMAT = 2  # rises when the same files come to mean something else, so that living cities are loaded anew
 NEEDED = (
     "city.yaml",
     "divisions.csv",

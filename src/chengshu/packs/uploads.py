@@ -91,8 +91,6 @@ def carry_out(principal: Principal, found: Sent, *, why: str, version: int) -> R
             where=found.pack.name,
             remedy=_("Read the new plan, then apply it."),
         )
-    if found.plan.obstacles:
-        raise Conflict("\n".join(found.plan.obstacles), where=found.pack.name, remedy=_("Nothing was changed."))
     author = Author.of(principal, why, revisions.UPLOAD)
     revision = apply(found.pack, found.plan, overwrite_edited=True, author=author)
     found.upload.delete()

@@ -111,11 +111,15 @@ def _type(record: Record, dated: Mapping[str, list[Record]]) -> TypeRow:
 
 
 def _by_date(rows: Sequence[Record]) -> list[dict[str, Any]]:
-    """`[{valid_from, limits}]`: an empty limit is none from then on."""
-    dates: dict[str, dict[str, str]] = {}
+    """`[{valid_from, limits, sources}]`: an empty limit is none from then on; `sources` where any is named."""
+    dates: dict[str, dict[str, Any]] = {}
     for row in rows:
-        dates.setdefault(row.content["valid_from"], {})[row.content["stage"]] = row.content["limit"]
-    return [{"valid_from": day, "limits": limits} for day, limits in sorted(dates.items())]
+        stage, day = row.content["stage"], row.content["valid_from"]
+        dated = dates.setdefault(day, {"valid_from": day, "limits": {}})
+        dated["limits"][stage] = row.content["limit"]
+        if source := row.content.get("source"):
+            dated.setdefault("sources", {})[stage] = source
+    return [dated for _day, dated in sorted(dates.items())]
 
 
 def _dated(limits: Iterable[Record], mend: Mend) -> dict[str, list[Record]]:
