@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from click.testing import Result
 from typer.testing import CliRunner
 
-from chengshu.core.errors import Conflict, Invalid, NotFound
+from chengshu.core.errors import Conflict, Invalid, NotFound, NotSignedIn
 from chengshu.parties.cli import app
 from chengshu.parties.models import Account, Audit, Notice, Post, Token
 from chengshu.parties.tokens import principal_of_token
@@ -45,6 +45,17 @@ def test_a_weak_password_is_refused(wang: Account) -> None:
     assert run("password", "wang", "--password-stdin", typed="four white egrets\n").exit_code == 0
     wang.refresh_from_db()
     assert wang.check_password("four white egrets")
+
+
+def test_a_new_password_ends_what_the_old_one_had_opened(wang: Account) -> None:
+    assert run("post", "wang", "leader", "--city", "hangzhou").exit_code == 0
+    word = run("token", "wang", "--name", "x").stdout.strip()
+    Authenticator.objects.create(user=wang, type="webauthn", data={})
+    assert principal_of_token(word).username == "wang"
+    assert run("password", "wang", "--password-stdin", typed="four white egrets\n").exit_code == 0
+    with pytest.raises(NotSignedIn):
+        principal_of_token(word)
+    assert not Authenticator.objects.exists()
 
 
 def test_posts(wang: Account) -> None:

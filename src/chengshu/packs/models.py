@@ -52,7 +52,7 @@ class Upload(models.Model):
 
 
 class Proposal(models.Model):
-    """A post that an administrator asked for in their own name: it is given when another administrator agrees."""
+    """A post that an administrator asked for, for themself or to make another one: it is given when a second one agrees."""
 
     city = models.ForeignKey(City, models.CASCADE, related_name="proposals")
     account = models.ForeignKey(Account, models.PROTECT, related_name="+", help_text="who asks, and for whom")

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
-from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chengshu.core.errors import Conflict, Invalid, NotFound
-from chengshu.parties import audit, notices, tokens
+from chengshu.parties import audit, staff, tokens
 from chengshu.parties.models import Account, Department, Post
 from chengshu.parties.roles import LABELS, Role
 from chengshu.places.models import City, Division
@@ -36,13 +35,16 @@ def create(
     username: Username,
     name: Annotated[str, typer.Option(help=_("The name that people see; without it the login."))] = "",
     language: Annotated[str, typer.Option(help=_("zh-hans or en."))] = "zh-hans",
+    city: Annotated[
+        str, typer.Option(help=_("The city whose administrators see it before it has a post; may be left out for one."))
+    ] = "",
     password_stdin: PasswordStdin = False,
 ) -> None:
     """Create an account. It may do nothing until it is given a post."""
     if Account.objects.filter(username=username).exists():
         what = _("The account {username} exists already.").format(username=username)
         raise Conflict(what, where=username, remedy=_("Choose another login, or give this one a post."))
-    account = Account(username=username, name=name or username, language=language)
+    account = Account(username=username, name=name or username, language=language, city=_home(city))
     account.set_password(_new_password(account, password_stdin))
     with transaction.atomic():
         account.save()
@@ -50,25 +52,23 @@ def create(
     typer.echo(_("{username} is created.").format(username=username))
 
 
-@app.command(help=_("Set a new password; sessions of the old one end."))
+@app.command(help=_("Set a new password; sessions, tokens, passkeys and links to single sign-on of the account end."))
 def password(username: Username, password_stdin: PasswordStdin = False) -> None:
-    """Set a new password; sessions of the old one end."""
+    """Set a new password; sessions, tokens, passkeys and links to single sign-on of the account end."""
     account = _account(username)
-    account.set_password(_new_password(account, password_stdin))
+    word = _new_password(account, password_stdin)
     with transaction.atomic():
+        ended = staff.without_password(account)
+        account.set_password(word)
         account.save(update_fields=["password"])
-        audit.record("user.password_set", username=username)
+        audit.record("user.password_set", username=username, tokens=ended)
     typer.echo(_("{username} has a new password.").format(username=username))
 
 
 @app.command("remove-factors", help=_("Remove second factors and passkeys of somebody who has lost them."))
 def remove_factors(username: Username) -> None:
     """Remove second factors and passkeys of somebody who has lost them; their password alone opens the account again."""
-    account = _account(username)
-    with transaction.atomic():
-        removed, _kinds = Authenticator.objects.filter(user=account).delete()
-        audit.record("factor.removed", username=username, count=removed)
-        notices.tell_security(account, "removed")
+    staff.remove_factors(_account(username))
     typer.echo(_("{username} signs in with the password alone.").format(username=username))
 
 
@@ -162,6 +162,12 @@ def _city(name: str) -> City:
         remedy = _("Loaded are: {cities}.").format(cities=known)
         raise NotFound(_("There is no such city."), where=name, remedy=remedy)
     return city
+
+
+def _home(name: str) -> City | None:
+    """The city of that name, else the only one."""
+    cities = list(City.objects.all()[:2])
+    return _city(name) if name else cities[0] if len(cities) == 1 else None
 
 
 def _place(city: City, code: str) -> Division:

@@ -49,6 +49,9 @@ class Account(AbstractBaseUser):
     language = models.TextField(default="zh-hans")
     is_active = models.BooleanField(default=True)
     demo = models.BooleanField(default=False, help_text="made by a city pack for trying the system")
+    city = models.ForeignKey(
+        City, models.PROTECT, null=True, related_name="+", help_text="whose administrators see it before it has a post"
+    )
     tours = ArrayField(models.TextField(), default=list, db_default=[], help_text="roles whose first tour it has seen")
     created_at = models.DateTimeField(auto_now_add=True)
 

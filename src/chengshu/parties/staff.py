@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from allauth.mfa.base.internal.flows import delete_dangling_recovery_codes
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
-from chengshu.parties import audit, tokens
+from chengshu.parties import audit, notices, sessions, tokens
 from chengshu.parties.models import Account, Department, Post
+from chengshu.parties.principal import Principal
 from chengshu.parties.roles import STAFF, Role
 from chengshu.places.models import City
 
 MOST = 200  # accounts in one list
+ENDING = timedelta(days=14)  # in which a post ends that is soon to be prolonged or handed over
 
 
 class _Words(PasswordResetTokenGenerator):
@@ -42,17 +47,25 @@ def holding(posts: QuerySet[Post], city: City) -> QuerySet[Post]:
     return posts.filter(begun, lasts, account__is_active=True)
 
 
+def ending(held: QuerySet[Post], city: City) -> QuerySet[Post]:
+    """Of the posts that are held those that soon end."""
+    return held.filter(valid_to__lte=today(city) + ENDING)
+
+
 def of_city(city: City) -> QuerySet[Account]:
-    """Those who hold or held a staff post in a city, and those who hold no post anywhere. Citizens are nobody's business."""
+    """Those who hold or held a staff post in a city, and those who were made in it and never held a post anywhere.
+
+    Citizens are nobody's business.
+    """
     here = Post.objects.filter(account=OuterRef("pk"), division__city=city, role__in=STAFF)
     anywhere = Post.objects.filter(account=OuterRef("pk"))
     posts = Post.objects.select_related("department", "division__city").order_by("pk")
-    found = Account.objects.filter(Exists(here) | ~Exists(anywhere))
+    found = Account.objects.filter(Exists(here) | (Q(city=city) & ~Exists(anywhere)))
     return found.prefetch_related(Prefetch("posts", queryset=posts)).order_by("username")
 
 
 def search(city: City, words: str = "", show: str = "", role: str = "") -> list[Account]:
-    """Accounts of a city by login or name; `show` is open, closed, without (a post) or demo."""
+    """Accounts of a city by login or name; `show` is open, closed, without (a post), ending (a post of theirs) or demo."""
     found = of_city(city)
     if words:
         found = found.filter(Q(username__icontains=words) | Q(name__icontains=words))
@@ -64,6 +77,8 @@ def search(city: City, words: str = "", show: str = "", role: str = "") -> list[
             found = found.filter(is_active=False)
         case "without":
             found = found.filter(~Exists(held), is_active=True)
+        case "ending":
+            found = found.filter(Exists(ending(held, city)))
         case "demo":
             found = found.filter(demo=True)
         case _:
@@ -124,10 +139,30 @@ def choose_password(account: Account, word: str, password: str) -> None:
 
 
 def without_password(account: Account) -> int:
-    """Take an account's password away, which ends its sessions, and its tokens; how many tokens."""
+    """Take an account's password away, and end its sessions and all else that opens it; how many tokens that were.
+
+    A passkey and a link to single sign-on open an account by themselves: whoever had got into it may have added one. The
+    codes of a telephone stay, for they are asked for besides the password.
+    """
     account.set_unusable_password()
     account.save(update_fields=["password"])
+    sessions.end(account)
+    SocialAccount.objects.filter(user=account).delete()
+    Authenticator.objects.filter(user=account, type=Authenticator.Type.WEBAUTHN).delete()
+    delete_dangling_recovery_codes(account)
     return tokens.revoke_all(account)
+
+
+@transaction.atomic
+def remove_factors(account: Account, principal: Principal | None = None, **facts: object) -> int:
+    """Remove second factors, passkeys and recovery codes of somebody who has lost them; how many.
+
+    The password alone opens the account again. Its owner is told; `facts`, such as why, go into the trace.
+    """
+    removed: int = Authenticator.objects.filter(user=account).delete()[0]
+    audit.record("factor.removed", principal, username=account.username, count=removed, **facts)
+    notices.tell_security(account, "removed")
+    return removed
 
 
 def post_facts(post: Post) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from django.db.models import Model, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
 from chengshu.parties.models import Access, Account, Audit, Post
+from chengshu.parties.roles import STAFF
 from chengshu.places.models import City
 
-GROUPS = ("login", "logout", "password", "account", "post", "token", "rules", "pack", "user")
+GROUPS = ("login", "logout", "password", "factor", "account", "post", "token", "rules", "pack", "user")
 T = TypeVar("T", bound=Model)
 MOST = 10_000  # rows of a file
 
@@ -76,10 +77,14 @@ def readings(city: City, asked: Asked, *, before: int | None = None, most: int =
 
 
 def _of_city(city: City) -> Q:
-    """Whose acts they are: made in a post of the city, by an account that has one, or on the login of such an account."""
-    people = Account.objects.filter(pk__in=Post.objects.filter(division__city=city).values("account"))
+    """Whose acts they are: made in a staff post of the city, by an account that has one, or on the login of such an account.
+
+    When and from where citizens sign in is nobody's business.
+    """
+    posts = Post.objects.filter(division__city=city, role__in=STAFF)
+    people = Account.objects.filter(pk__in=posts.values("account"))
     return (
-        Q(post__division__city=city)
+        Q(post__division__city=city, post__role__in=STAFF)
         | Q(post=None, account__in=people.values("pk"))
         | Q(post=None, account=None, login__in=people.values_list("username", flat=True))
     )

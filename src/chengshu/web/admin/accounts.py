@@ -16,10 +16,11 @@ from django.utils.translation import gettext as _
 from chengshu.core.errors import ChengshuError, Invalid
 from chengshu.packs import editing, people
 from chengshu.packs.models import Proposal
-from chengshu.packs.people import NewPost
+from chengshu.packs.people import Asked, NewPost
 from chengshu.parties import staff, throttle
 from chengshu.parties.models import Account, Department, Post
 from chengshu.parties.roles import STAFF, Role
+from chengshu.web.account.factors import has_factor
 from chengshu.web.admin import frame
 from chengshu.web.admin.frame import ADMIN, Wrong, why
 from chengshu.web.forms import Form
@@ -61,7 +62,7 @@ class NewPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountPage:
-    """One account; `link` is the address with the word that was just made, shown this once."""
+    """One account; `factors`: it has a second factor; `link`: the address with the word just made, shown this once."""
 
     person: Person
     own: bool
@@ -69,6 +70,7 @@ class AccountPage:
     today: date
     departments: Sequence[Department]
     form: Form
+    factors: bool
     link: str = ""
     why: str = ""
     wrong: Wrong = field(default_factory=Wrong)
@@ -76,10 +78,10 @@ class AccountPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApprovalsPage:
-    """Posts that wait for a second administrator."""
+    """Posts that wait for a second administrator, of each whether the reader can be this one; and whose page it is."""
 
-    waiting: Sequence[Proposal]
-    me: int | None
+    waiting: Sequence[tuple[Asked, bool]]
+    me: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +94,7 @@ class WelcomePage:
 
 
 @page(roles=ADMIN)
+@frame.whole_city
 def show(request: Request) -> HttpResponse:
     """The accounts of the city's staff."""
     city = editing.editor(request.principal)
@@ -125,6 +128,7 @@ def _person(request: Request, account: Account) -> Person:
 
 
 @page("GET", "POST", roles=ADMIN)
+@frame.whole_city
 def new(request: Request) -> HttpResponse:
     """Make an account."""
     editing.editor(request.principal)
@@ -149,6 +153,7 @@ def new(request: Request) -> HttpResponse:
 
 
 @page("GET", roles=ADMIN)
+@frame.whole_city
 def show_one(request: Request) -> HttpResponse:
     """One account with its posts."""
     return _answer(request, _account(request, text(request, "login", 150)))
@@ -164,6 +169,7 @@ def _account(request: Request, username: str) -> AccountPage:
         today=staff.today(city),
         departments=[d for d in known(request).departments.values() if d.active and d.level <= 2],
         form=Form(),
+        factors=has_factor(account),
     )
 
 
@@ -182,7 +188,7 @@ def _link(request: Request, account: Account, word: str) -> str:
 
 @page("POST", roles=ADMIN)
 def act(request: Request) -> HttpResponse:
-    """Close, open, reset, give a post or end one; all with a reason."""
+    """Close, open, reset, remove second factors, give a post or end one; all with a reason."""
     page = _account(request, text(request, "login", 150))
     try:
         word = _done(request, page.person.account)
@@ -206,6 +212,9 @@ def _done(request: Request, account: Account) -> str:
             return people.open_account(principal, account, why=reason)
         case "reset":
             return people.reset_password(principal, account, why=reason)
+        case "factors":
+            people.remove_factors(principal, account, why=reason)
+            messages.success(request, _("The second factors are removed."))
         case "give":
             given = people.give_post(principal, account, _new_post(request), why=reason)
             asked = isinstance(given, Proposal)
@@ -240,11 +249,13 @@ def _post(request: Request, account: Account) -> Post:
 
 
 @page(roles=ADMIN)
+@frame.whole_city
 def approvals(request: Request) -> HttpResponse:
     """Posts that wait for a second administrator."""
     city = editing.editor(request.principal)
-    page = ApprovalsPage(waiting=people.waiting(city), me=request.principal.account)
-    return respond(request, "admin/approvals.html", page)
+    me = request.principal.account or 0
+    waiting = [(asked, people.may_agree(asked, me)) for asked in people.waiting(city)]
+    return respond(request, "admin/approvals.html", ApprovalsPage(waiting=waiting, me=me))
 
 
 @page("POST", roles=ADMIN)
