@@ -26,6 +26,11 @@ def known(hangzhou: City) -> Account:
     return account
 
 
+def plain(page: str) -> str:
+    """The words of a page, without its marks."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
 def sign_in(client: Client, username: str, password: str, **more: str) -> object:
     return client.post("/login", {"username": username, "password": password, **more})
 
@@ -78,9 +83,16 @@ def test_the_post_in_use_decides(browser: Browser, known: Account) -> None:
 
 def test_an_account_without_a_post_can_do_what_anybody_can(browser: Browser, known: Account) -> None:
     client = browser("multi")
+    Account.objects.filter(pk=known.pk).update(language="en")
     Post.objects.filter(account=known).update(valid_to="2020-01-01")
-    assert client.get("/desk").status_code == 302
+    for path in ("/desk", "/account"):  # neither to the login page and back, nor a word short
+        refused = client.get(path)
+        assert refused.status_code == 403
+        assert "This account holds no post today. Ask the administrator for one." in plain(refused.content.decode())
     assert client.get("/report").status_code == 200
+    fresh = browser("")
+    assert sign_in(fresh, "multi", WORD)["Location"] == "/"  # type: ignore[index]
+    assert "This account holds no post today." in fresh.get("/").content.decode()
 
 
 def test_the_language_is_kept_by_browser_and_account(browser: Browser, known: Account) -> None:

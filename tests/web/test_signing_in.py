@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings as live_settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from oidc_provider_mock import run_server_in_thread
 
 from benchmarks.city import free_port
-from chengshu.cases import catalog
-from chengshu.parties import signing_in, throttle
+from chengshu.cases import catalog, worker
+from chengshu.parties import signing_in, staff, throttle
+from chengshu.parties.access import principal_of
 from chengshu.parties.models import Account, Audit, Notice, Post
+from chengshu.parties.tokens import issue
 from chengshu.places.models import City, Part
 from tests.web.conftest import Browser
 
@@ -113,6 +119,25 @@ def test_codes_are_not_guessed(known: Account) -> None:
     assert other.post("/login/second", {"code": "000000"}).status_code == 429
 
 
+def test_what_only_looks_like_success_does_not_make_tries_forgotten(known: Account) -> None:
+    """Pages that lead on without a right code: a passkey page without a passkey, and setting up what is set up."""
+    client, secret, _codes = with_totp()
+    for _round in range(3):
+        client.post("/account/again/code", {"code": "000000"})
+        client.post("/account/again/code", {"code": "000000"})
+        client.post("/account/again/passkey", {"credential": "rubbish"})
+        client.post("/account/totp", {"code": "000000"})
+    assert client.post("/account/again/code", {"code": code(secret, 1)}).status_code == 429
+
+
+def test_a_right_code_makes_the_tries_before_it_forgotten(known: Account) -> None:
+    client, secret, codes = with_totp()
+    for word in (code(secret, 1), codes[0]):
+        for _try in range(5):
+            client.post("/account/again/code", {"code": "000000"})
+        assert client.post("/account/again/code", {"code": word}).status_code == 302
+
+
 def test_ways_of_signing_in_are_changed_only_by_who_shows_again_who_they_are(browser: Browser, known: Account) -> None:
     stolen = browser("multi")
     for address in ("/account/totp", "/account/passkeys/add"):
@@ -146,6 +171,38 @@ def test_the_person_is_told_of_changes_and_can_undo_them(
     assert in_use(signed_in())
 
 
+def test_a_password_taken_away_takes_all_else_that_opens_the_account(known: Account) -> None:
+    client, _secret, _codes = with_totp()
+    Authenticator.objects.create(user=known, type="webauthn", data={})
+    SocialAccount.objects.create(user=known, provider="city", uid="subject-1")
+    issue(Post.objects.filter(account=known)[0], "x")
+    assert staff.without_password(known) == 1
+    assert not in_use(client)
+    assert sorted(Authenticator.objects.values_list("type", flat=True)) == [
+        "recovery_codes",
+        "totp",
+    ]  # asked for besides
+    assert not SocialAccount.objects.exists()
+    assert not UserSession.objects.exists()
+
+
+def test_a_passkey_taken_away_leaves_no_recovery_codes_alone(known: Account) -> None:
+    for kind in ("webauthn", "recovery_codes"):
+        Authenticator.objects.create(user=known, type=kind, data={})
+    staff.without_password(known)
+    assert not Authenticator.objects.exists()
+
+
+def test_second_factors_are_removed_with_a_trace_and_the_person_is_told(known: Account) -> None:
+    with_totp()
+    admin = principal_of(Account.objects.get(username="admin"))
+    assert staff.remove_factors(known, admin, why="手机丢失") == 2
+    trace = Audit.objects.get(action="factor.removed")
+    assert (trace.account_id, trace.facts) == (admin.account, {"username": "multi", "count": 2, "why": "手机丢失"})
+    assert Notice.objects.filter(account=known, kind="security", params={"change": "removed"}).exists()
+    assert in_use(signed_in())
+
+
 def test_sessions_are_listed_and_ended(known: Account) -> None:
     here, there = signed_in(), signed_in(agent="Mozilla/5.0 (iPhone) Safari/605", **ADDRESS)
     page = here.get("/account/security").content.decode()
@@ -173,6 +230,18 @@ def test_after_a_change_of_password_only_this_session_is_left(known: Account) ->
     page = here.get("/account/security").content.decode()
     assert page.count("tag-open") == 1
     assert [each.session_key for each in UserSession.objects.all()] == [here.session.session_key]
+    assert list(Session.objects.values_list("pk", flat=True)) == [here.session.session_key]
+
+
+def test_sessions_that_are_over_are_dropped(known: Account) -> None:
+    here, there, third = signed_in(), signed_in(**ADDRESS), signed_in()
+    Session.objects.filter(pk=there.session.session_key).update(expire_date=datetime.now(UTC) - timedelta(seconds=1))
+    third.post("/logout")
+    assert UserSession.objects.count() == 3
+    worker.sweep()
+    assert list(Session.objects.values_list("pk", flat=True)) == [here.session.session_key]
+    assert list(UserSession.objects.values_list("session_key", flat=True)) == [here.session.session_key]
+    assert in_use(here)
 
 
 def test_the_owner_comes_in_where_they_came_in_before_whatever_others_try(known: Account, monkeypatch: Any) -> None:
@@ -226,7 +295,10 @@ def test_a_city_may_demand_a_second_factor_of_roles(known: Account, hangzhou: Ci
     assert client.get("/notices").status_code == 200
     demand(hangzhou, *roles)
     assert client.get("/notices")["Location"] == "/account/security"
-    assert client.get("/api/cases").status_code == 403
+    told = client.get("/api/cases")
+    assert (told.status_code, told["Content-Type"]) == (403, "application/problem+json")
+    assert {"type", "title", "status", "detail", "instance", "remedy", "errors"} == set(told.json())
+    assert "/account/security" in told.json()["remedy"]
     assert client.post("/account/tokens", {"name": "x"})["Location"] == "/account/security"
     assert client.get("/account").status_code == 200
     assert "alert-warning" in client.get("/account/security").content.decode()
@@ -302,6 +374,23 @@ def test_single_sign_on_opens_citizens_accounts_where_that_is_allowed(
     account = Account.objects.get(username__startswith="sso-")
     assert list(account.posts.values_list("role", flat=True)) == ["citizen"]
     assert not account.has_usable_password()
+
+
+def test_single_sign_on_takes_no_account_that_somebody_opened_beforehand(
+    hangzhou: City, provider: str, settings: Any
+) -> None:
+    settings.OIDC_OPEN = True
+    fields = {"name": "x", "password": WORD, "again": WORD}
+    for name in ("sso-" + hashlib.sha256(b"subject-9").hexdigest()[:16], "SSO-x1"):
+        answer = Client(headers={"Accept-Language": "en"}).post("/register", {**fields, "username": name})
+        assert answer.status_code == 422
+        assert "single sign-on" in answer.content.decode()
+    before = Account.objects.create(
+        username="sso-" + hashlib.sha256(b"subject-9").hexdigest()[:16], name="x", password=WORD
+    )
+    client = Client()
+    assert through(client, provider, "subject-9", preferred_username="new-one").status_code == 302
+    assert client.session["_auth_user_id"] != str(before.pk)
 
 
 def test_a_forged_answer_of_single_sign_on_is_refused(hangzhou: City, provider: str) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -15,14 +14,14 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import Field
 
+from chengshu.core import problems
 from chengshu.core.errors import ChengshuError, Mistakes
+from chengshu.core.problems import KIND
 from chengshu.logs import get_logger
 from chengshu.parties.throttle import TooMany
 
 log = get_logger(__name__)
 
-
-KIND = "application/problem+json"
 REMEDIES = {
     400: "Send what /api/openapi.json describes: JSON in UTF-8, or for a file a multipart form with the field `file`.",
     401: "Send `Authorization: Bearer TOKEN`.",
@@ -51,16 +50,8 @@ class Problem(Schema):
 def problem(
     status: int, detail: str, *, where: str = "", remedy: str = "", errors: list[Any] | None = None
 ) -> HttpResponse:
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "instance": where,
-        "remedy": remedy,
-        "errors": errors or [],
-    }
-    return HttpResponse(msgspec.json.encode(body), status=status, content_type=KIND)
+    body = problems.problem(status, detail, where=where, remedy=remedy, errors=errors or ())
+    return HttpResponse(body, status=status, content_type=KIND)
 
 
 def install(api: NinjaAPI) -> None:

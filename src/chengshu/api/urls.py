@@ -12,7 +12,8 @@ from ninja.parser import Parser
 
 from chengshu.api import cases, configuration, places
 from chengshu.api.auth import Bearer, Session
-from chengshu.api.problems import KIND, install
+from chengshu.api.problems import install
+from chengshu.core.problems import KIND
 
 
 class Json(Parser):

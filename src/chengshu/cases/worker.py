@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from chengshu.cases import due, evidence, outbox
 from chengshu.cases.models import Idempotency
-from chengshu.parties import delivery, delivery_send, throttle
+from chengshu.parties import delivery, delivery_send, sessions, throttle
 
 GLANCE = 0.03  # seconds between glances at the outbox when there is little to do: open pages soon tell what happens
 REST = 0.02  # seconds of pause for every row of a batch: with more to do, batches grow, and a row costs less
@@ -72,12 +72,13 @@ def rest(rows: int) -> float:
 
 
 def sweep() -> None:
-    """Drop what has served its time: attempts of ended windows, answers to old keys, files that no case came to use.
+    """Drop what has served its time: attempts of ended windows, sessions, answers to old keys, files that no case came to use.
 
     Suspended cases that no clock wakes go on here, at most so long after their date.
     """
     due.wake(datetime.now(UTC))
     throttle.sweep()
+    sessions.sweep(datetime.now(UTC))
     delivery.sweep(datetime.now(UTC))
     evidence.drop_unused(datetime.now(UTC))
     Idempotency.objects.filter(at__lt=datetime.now(UTC) - KEPT).delete()

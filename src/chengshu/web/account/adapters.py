@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -14,6 +15,7 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -27,8 +29,9 @@ from chengshu.parties.roles import STAFF
 from chengshu.places.models import City
 from chengshu.web import words
 from chengshu.web.middleware import chosen_city
-from chengshu.web.pages import refused
+from chengshu.web.pages import refused, without_post
 
+OPENED = "sso-"  # begins the user names of accounts that single sign-on opened, which nobody else may choose
 CHANGES = {  # allauth's name of a mail that it would send: what happened, as the notice of it has it
     "mfa/email/totp_activated": "totp_on",
     "mfa/email/totp_deactivated": "totp_off",
@@ -56,6 +59,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             {str(each.get("type") or each["method"]) for each in get_authentication_records(request, user)}
         )
         actor = principal_of(user) if posts_of(user) else None
+        if actor is None:
+            nothing = without_post()
+            messages.warning(request, f"{nothing.what} {nothing.remedy}")
         audit.record("login.done", actor, client=self.get_client_ip(request), by=methods, username=user.username)
         remember(request, response, user)
         return response
@@ -152,18 +158,16 @@ def _matched(sociallogin: SocialLogin) -> Account | None:
 
 
 def _opened(request: HttpRequest, sociallogin: SocialLogin) -> Account | None:
-    """A citizen's account for somebody new, where the settings allow it."""
+    """A new citizen's account for somebody new, where the settings allow it; one that is there already is never theirs."""
     if not settings.OIDC_OPEN:
         return None
-    username = f"sso-{hashlib.sha256(sociallogin.account.uid.encode()).hexdigest()[:16]}"
-    account = Account.objects.filter(username=username).first()
-    if account is None:
-        city = City.objects.get(pk=chosen_city(request))
-        name = _claim(sociallogin) or username
-        account = new_citizen(city=city, username=username, name=name, password="", language=words.language())
-        account.set_unusable_password()
-        account.save(update_fields=["password"])
-        audit.record("account.opened", principal_of(account), by="single sign-on")
+    username = f"{OPENED}{secrets.token_hex(8)}"
+    city = City.objects.get(pk=chosen_city(request))
+    name = _claim(sociallogin) or username
+    account = new_citizen(city=city, username=username, name=name, password="", language=words.language())
+    account.set_unusable_password()
+    account.save(update_fields=["password"])
+    audit.record("account.opened", principal_of(account), by="single sign-on")
     return account
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from allauth.account.decorators import reauthentication_required
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.stagekit import get_pending_stage
 from allauth.account.views import ReauthenticateView
 from allauth.mfa.base.views import AuthenticateView
@@ -30,11 +31,12 @@ from allauth.mfa.webauthn.views import (
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import catalog
+from chengshu.core import problems
 from chengshu.core.errors import NotFound
 from chengshu.parties import audit, signing_in, throttle
 from chengshu.parties.models import Account
@@ -74,14 +76,15 @@ def _shown(view: Any, template: str, **more: Any) -> Any:
     return view.as_view(template_name=f"account/{template}.html", **more)
 
 
-def _counted(request: Request, account: int, view: Answer) -> HttpResponse:
-    """Answer with a view that tries a secret; a try that was right makes the others forgotten."""
+def _counted(request: Request, account: Account, view: Answer) -> HttpResponse:
+    """Answer with a view that tries a code; one that was right, which allauth notes, makes the tries before it forgotten."""
     if request.method != "POST":
         return view(request)
-    signing_in.count_factor(account)
+    signing_in.count_factor(account.pk)
+    before = len(get_authentication_records(request, account))
     response = view(request)
-    if 300 <= response.status_code < 400:
-        signing_in.forget_factor(account)
+    if len(get_authentication_records(request, account)) > before:
+        signing_in.forget_factor(account.pk)
     return response
 
 
@@ -91,7 +94,7 @@ def second(request: Request) -> HttpResponse:
     stage = get_pending_stage(request)
     if signed_in(request) or stage is None:
         return HttpResponseRedirect(reverse("login"))
-    return _counted(request, stage.login.user.pk, _shown(AuthenticateView, "second"))
+    return _counted(request, stage.login.user, _shown(AuthenticateView, "second"))
 
 
 @page("GET", "POST")
@@ -151,8 +154,9 @@ def end_session(request: Request) -> HttpResponse:
 
 @page("GET", "POST", account=True)
 def totp_on(request: Request) -> HttpResponse:
-    """Set up the codes of a telephone."""
-    return _counted(request, _me(request).pk, _shown(ActivateTOTPView, "totp_on"))
+    """Set up the codes of a telephone. The page shows their secret: there is nothing to guess, and no try is counted."""
+    response: HttpResponse = _shown(ActivateTOTPView, "totp_on")(request)
+    return response
 
 
 @page("GET", "POST", account=True)
@@ -224,13 +228,16 @@ def again(request: Request) -> HttpResponse:
 @page("GET", "POST", account=True)
 def again_code(request: Request) -> HttpResponse:
     """Show again who one is: by a code."""
-    return _counted(request, _me(request).pk, _shown(FactorReauthenticateView, "again_code"))
+    return _counted(request, _me(request), _shown(FactorReauthenticateView, "again_code"))
 
 
 @page("GET", "POST", account=True)
 def again_passkey(request: Request) -> HttpResponse:
     """Show again who one is: by a passkey."""
-    return _counted(request, _me(request).pk, _shown(ReauthenticateWebAuthnView, "again_passkey"))
+    if request.method == "POST":
+        signing_in.count_passkey(request.client)
+    response: HttpResponse = _shown(ReauthenticateWebAuthnView, "again_passkey")(request)
+    return response
 
 
 def has_factor(account: Account) -> bool:
@@ -243,7 +250,8 @@ def is_required(principal: Principal) -> bool:
     known = catalog(principal.city)
     if PARAMETER not in known.parameters.values:
         return False
-    return principal.role in known.parameter(PARAMETER, datetime.now(UTC))
+    roles = known.parameter(PARAMETER, datetime.now(UTC))
+    return isinstance(roles, list) and principal.role in roles
 
 
 def required(get_response: Answer) -> Answer:
@@ -259,8 +267,9 @@ def required(get_response: Answer) -> Answer:
             return get_response(request)
         what = _("Your post asks for a second factor. Set one up first.")
         if request.path.startswith("/api/"):
-            problem = {"title": what, "status": 403, "detail": what}
-            return JsonResponse(problem, status=403, content_type="application/problem+json")
+            remedy = _("Set one up at %(address)s.") % {"address": reverse("security")}
+            body = problems.problem(403, what, where=request.path, remedy=remedy)
+            return HttpResponse(body, status=403, content_type=problems.KIND)
         messages.warning(request, what)
         return HttpResponseRedirect(reverse("security"))
 

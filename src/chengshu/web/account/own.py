@@ -20,12 +20,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from chengshu.core.errors import NotAllowed
-from chengshu.parties import audit, signing_in, throttle, tokens
+from chengshu.parties import audit, sessions, signing_in, throttle, tokens
 from chengshu.parties.access import new_citizen, posts_of, principal_of
 from chengshu.parties.models import Account, Post, Token
 from chengshu.places.models import City
 from chengshu.web import words
-from chengshu.web.account.adapters import safe_target
+from chengshu.web.account.adapters import OPENED, safe_target
 from chengshu.web.account.factors import sensitive
 from chengshu.web.forms import Form
 from chengshu.web.middleware import chosen_city
@@ -126,6 +126,10 @@ def _registered(request: Request, form: Form) -> Account | None:
     name = form.require("username", _("Choose a user name."))
     if name and not (3 <= len(name) <= 40 and all(c.isalnum() or c in "._-@+" for c in name)):
         form.errors["username"] = _("Use 3 to 40 letters, digits or . _ - @ +")
+    if name.casefold().startswith(OPENED):
+        form.errors["username"] = _("Names that begin with %(begin)s are given by single sign-on. Choose another.") % {
+            "begin": OPENED
+        }
     password = _new_password(request, form, Account(username=name, name=form.get("name")))
     if not form.ok:
         return None
@@ -229,6 +233,7 @@ def change_password(request: Request) -> HttpResponse:
     me.save(update_fields=["password"])
     update_session_auth_hash(request, me)
     UserSession.objects.create_from_request(request)  # this session goes on under another key
+    sessions.end(me, but=request.session.session_key)
     ended = tokens.revoke_all(me)  # whoever learnt the old password may have made some
     audit.record("password.changed", request.principal, tokens=ended)
     messages.success(request, _("Your password was changed."))
