@@ -64,7 +64,9 @@ def page(
     def decorate(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
         def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            if request.method not in {*allowed, *(("HEAD",) if "GET" in allowed else ())}:
+            if request.method == "HEAD":  # whose form nobody checks (CSRF): it gets what GET gets, and does no more
+                request.method = "GET"
+            if request.method not in allowed:
                 return HttpResponseNotAllowed(allowed)
             return _guarded(view, cast(Request, request), roles, account, *args, **kwargs)
 
@@ -81,12 +83,19 @@ def _guarded(
 ) -> HttpResponse:
     try:
         if (roles is not None or account) and not signed_in(request):
+            if request.user.is_authenticated:  # and holds no post
+                raise without_post()
             return to_login(request)
         if roles is not None and request.principal.role not in roles:
             raise NotAllowed(_no_post(roles), remedy=_switch())
         return view(request, *args, **kwargs)
     except ChengshuError as error:
         return refused(request, error)
+
+
+def without_post() -> NotAllowed:
+    """The refusal for whoever signed in and holds no post today: they can do what anybody can, and no more."""
+    return NotAllowed(_("This account holds no post today."), remedy=_("Ask the administrator for one."))
 
 
 def _no_post(roles: frozenset[Role]) -> str:
