@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
+from django.test import Client
 
 from chengshu.cases.models import Case
 from chengshu.cases.visibility import visible
 from chengshu.live import feed
-from chengshu.live.feed import BY_ID, BY_NUMBER, HELD, UNREAD
+from chengshu.live.feed import BY_ID, BY_NUMBER, HELD, SESSIONS, UNREAD
 from chengshu.live.hub import Happening, sees
 from chengshu.live.tickets import Ticket
 from chengshu.parties.models import Account, Notice, Post
 from chengshu.parties.principal import Principal
+from chengshu.places.models import City
 from tests.cases.people import EAST, HELPER, STREET, UNIT, WEST, Cast
+
+WORD = "a-long-enough-word-7"
 
 
 def asked(query: str, value: Any) -> list[Happening]:
@@ -29,7 +35,7 @@ def ticket(principal: Principal, root: int) -> Ticket:
     assert principal.account is not None and principal.post is not None
     return Ticket(
         principal.account, principal.post, principal.name, principal.role.value, principal.scope.value, root,
-        principal.division, principal.department,
+        principal.division, principal.department, "",
     )  # fmt: skip
 
 
@@ -119,3 +125,27 @@ def holds(who: Principal) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(HELD, [[who.post]])
         return cursor.fetchall() == [(who.post,)]
+
+
+def test_sessions_last_until_they_end_or_expire(hangzhou: City) -> None:
+    account = Account.objects.get(username="handler")
+    account.set_password(WORD)
+    account.save()
+    clients = [Client() for _each in range(3)]
+    for client in clients:
+        assert client.post("/login", {"username": "handler", "password": WORD}).status_code == 302
+    keys = [client.session.session_key or "" for client in clients]
+    assert lasting(account) == set(keys)
+    clients[0].post("/logout")
+    assert lasting(account) == set(keys[1:])
+    Session.objects.filter(pk=keys[1]).update(expire_date=datetime.now(UTC) - timedelta(hours=1))
+    assert lasting(account) == {keys[2]}
+    new = {"old": WORD, "password": f"{WORD}-8", "again": f"{WORD}-8"}
+    assert clients[2].post("/account/password", new).status_code == 302
+    assert lasting(account) == {clients[2].session.session_key}
+
+
+def lasting(account: Account) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(SESSIONS, [[account.pk]])
+        return {key for (key,) in cursor.fetchall()}

@@ -15,9 +15,9 @@ from chengshu.live.hub import Happening, Hub, Stream, TooMany
 from chengshu.live.tickets import Ticket
 
 CITY, WEST, EAST, UNIT, OTHER = 1, 2, 3, 50, 51
-LEADER = Ticket(1, 10, "李", "leader", "area", CITY, WEST, None)
-HANDLER = Ticket(2, 20, "王", "handler", "unit", CITY, WEST, UNIT)
-HELPER = Ticket(3, 30, "赵", "handler", "unit", CITY, WEST, OTHER)
+LEADER = Ticket(1, 10, "李", "leader", "area", CITY, WEST, None, "a")
+HANDLER = Ticket(2, 20, "王", "handler", "unit", CITY, WEST, UNIT, "b")
+HELPER = Ticket(3, 30, "赵", "handler", "unit", CITY, WEST, OTHER, "c")
 CASE = Happening(
     id=UUID(int=5), number="HZ-1", seq=3, state="dispatched", closed=False, move="dispatch", label="派遣", label_en="Dispatch",
     role="dispatcher", who="钱", places=frozenset({CITY, WEST}), reporter=None, units=frozenset({UNIT}), left=frozenset(),
@@ -148,7 +148,7 @@ def test_one_account_has_so_many_pages_and_no_more() -> None:
     run(work)
 
 
-def test_a_post_that_is_not_held_any_more_hears_nothing_more() -> None:
+def test_a_ticket_that_is_not_good_any_more_hears_nothing_more() -> None:
     async def work(hub: Hub) -> None:
         async def reader(ticket: Ticket) -> None:
             stream = joined(hub, ticket)
@@ -159,7 +159,7 @@ def test_a_post_that_is_not_held_any_more_hears_nothing_more() -> None:
 
         gone, kept = asyncio.create_task(reader(LEADER)), asyncio.create_task(reader(HANDLER))
         await asyncio.sleep(0)
-        hub.keep_only({HANDLER.post})
+        hub.end({LEADER})
         await asyncio.sleep(0.01)
         assert gone.cancelled() and not kept.done()
         kept.cancel()

@@ -106,6 +106,23 @@ def test_who_has_no_valid_ticket_hears_nothing(city: City) -> None:
     assert said.status_code == 401
 
 
+def test_a_session_that_ended_opens_no_stream(city: City) -> None:
+    address = city.live("analyst")
+    with listening(address) as analyst:
+        analyst.next("notice")
+    assert say(city, address) == 204
+    city.sql("DELETE FROM django_session")  # of all who signed in for the tests above
+    assert httpx.get(address).status_code == 401
+    assert say(city, address) == 401  # so that the page does not try again and again
+
+
+def test_what_is_no_form_is_refused(city: City) -> None:
+    address = city.live("analyst").split("?")[0].replace("/stream", "/presence")
+    for body in (b"ticket=\xff\xfe", b"ticket=%ff"):
+        answer = httpx.post(address, content=body)
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
 def test_pages_of_citizens_and_strangers_carry_no_ticket(city: City) -> None:
     for headers in ({}, city.session("citizen")):
         page = httpx.get(f"{city.url}/", headers=headers, follow_redirects=True)

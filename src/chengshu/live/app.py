@@ -17,7 +17,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
-import msgspec
 from psycopg import Error as DatabaseError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,7 +24,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from chengshu.core.errors import ChengshuError
+from chengshu.core.errors import ChengshuError, Invalid, NotSignedIn
+from chengshu.core.problems import KIND, problem
 from chengshu.live import metrics, tickets
 from chengshu.live.feed import Feed
 from chengshu.live.hub import Hub, Stream, event, sees, told
@@ -45,6 +45,12 @@ HEADERS = {
     "X-Accel-Buffering": "no",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+class Unreadable(Invalid):
+    """What was sent cannot be read."""
+
+    status = 400
 
 
 @dataclass(kw_only=True)
@@ -79,6 +85,7 @@ class Live:
     async def _opened(self, request: Request) -> tuple[Stream, bytes]:
         """The stream of a ticket, and how things stand: the case that the page shows, if its reader may see it."""
         ticket = tickets.read(request.query_params.get("ticket", ""))
+        await self._check(ticket)
         number, first, watches = request.query_params.get("case", "")[:60], b"", ""
         if number and (case := await self.feed.case(number)) and sees(ticket, case):
             watches, first = case.number, event("case", told(case))
@@ -92,12 +99,22 @@ class Live:
         """Somebody begins or stops to write in a case; without a case, whether the ticket is still good."""
         if not 0 < int(request.headers.get("Content-Length", "0")) <= LARGEST_BODY:
             return Response(status_code=413, headers=ANYBODY)
-        said = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        said = _fields(await request.body())
         ticket = tickets.read(said.get("ticket", ""))
         if not self._may_say(ticket):
             return Response(status_code=429, headers={**ANYBODY, "Retry-After": str(int(WINDOW))})
+        if "case" not in said:
+            await self._check(ticket)
         self.hub.write(ticket, said.get("case", ""), said.get("writing") == "1")
         return Response(status_code=204, headers=ANYBODY)
+
+    async def _check(self, ticket: Ticket) -> None:
+        """Refuse a ticket whose session has ended or whose post is no longer held; while the database is away it is believed."""
+        with suppress(DatabaseError):
+            if not await self.feed.held({ticket}):
+                raise NotSignedIn(
+                    "This session has ended, or this post is no longer held.", remedy="Load the page again."
+                )
 
     def _may_say(self, ticket: Ticket) -> bool:
         window = int(time.monotonic() / WINDOW)
@@ -125,6 +142,13 @@ class Live:
         return Response(metrics.text(), media_type=metrics.TYPE)
 
 
+def _fields(body: bytes) -> dict[str, str]:
+    try:
+        return {name: values[0] for name, values in parse_qs(body.decode(), errors="strict").items()}
+    except ValueError as error:
+        raise Unreadable("This is no form in UTF-8.", remedy="Load the page again.") from error
+
+
 async def _send(send: Send, body: bytes) -> None:
     async with asyncio.timeout(PATIENCE):
         await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -147,9 +171,8 @@ def _local(request: Request) -> bool:
 
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ChengshuError)
-    problem = {"status": error.status, "title": type(error).__name__, "detail": error.what, "remedy": error.remedy}
-    body = msgspec.json.encode(problem)
-    return Response(body, status_code=error.status, media_type="application/problem+json", headers=ANYBODY)
+    body = problem(error.status, error.what, where=error.where, remedy=error.remedy)
+    return Response(body, status_code=error.status, media_type=KIND, headers=ANYBODY)
 
 
 def _allow_many_files() -> None:

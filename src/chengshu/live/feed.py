@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from contextlib import suppress
 from typing import Any, LiteralString
 
@@ -12,11 +12,12 @@ from psycopg.rows import dict_row, scalar_row
 
 from chengshu.live import metrics
 from chengshu.live.hub import Happening, Hub
+from chengshu.live.tickets import Ticket, session_digest
 from chengshu.live.wire import CHANNEL, parsed
 from chengshu.logs import get_logger
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0  # seconds between tries while the database is away
-CHECK = 60.0  # seconds between two looks at whether the posts of those who listen are still held
+CHECK = 60.0  # seconds between two looks at whether those who listen are still signed in and hold their posts
 # A server that vanishes without a word is missed within half a minute.
 OPTIONS: dict[str, Any] = {
     "application_name": "chengshu live", "connect_timeout": 5, "autocommit": True,
@@ -49,6 +50,10 @@ HELD: LiteralString = """
     JOIN places_division d ON d.id = p.division_id JOIN places_city c ON c.id = d.city_id
     WHERE p.id = ANY (%s) AND a.is_active
       AND daterange(p.valid_from, p.valid_to) @> (now() AT TIME ZONE c.timezone)::date"""
+
+SESSIONS: LiteralString = """
+    SELECT s.session_key FROM usersessions_usersession u JOIN django_session s ON s.session_key = u.session_key
+    WHERE u.user_id = ANY (%s) AND s.expire_date > now()"""
 
 log = get_logger(__name__)
 
@@ -86,7 +91,7 @@ class Feed:
             while True:
                 async for notify in hearing.notifies(timeout=CHECK):
                     await self._heard(notify.payload)
-                await self._check_posts()
+                await self._check()
 
     async def _heard(self, payload: str) -> None:
         try:
@@ -117,12 +122,17 @@ class Feed:
         async with self._lock, self._connection().cursor(row_factory=dict_row) as cursor:
             return [_happening(**row) for row in await (await cursor.execute(query, [value])).fetchall()]
 
-    async def _check_posts(self) -> None:
-        posts = {stream.ticket.post for stream in self._hub.streams}
-        if not posts:
-            return
+    async def held(self, tickets: Set[Ticket]) -> set[Ticket]:
+        """Those of these tickets whose post is held today and whose session has not ended."""
+        posts, accounts = [ticket.post for ticket in tickets], [ticket.account for ticket in tickets]
         async with self._lock, self._connection().cursor(row_factory=scalar_row) as cursor:
-            self._hub.keep_only(set(await (await cursor.execute(HELD, [list(posts)])).fetchall()))
+            held = set(await (await cursor.execute(HELD, [posts])).fetchall())
+            lasting = set(map(session_digest, await (await cursor.execute(SESSIONS, [accounts])).fetchall()))
+        return {ticket for ticket in tickets if ticket.post in held and ticket.session in lasting}
+
+    async def _check(self) -> None:
+        if tickets := {stream.ticket for stream in self._hub.streams}:
+            self._hub.end(tickets - await self.held(tickets))
 
     def _connection(self) -> AsyncConnection[Any]:
         if self._asking is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -177,10 +177,10 @@ class Hub:
         for stream in list(self.streams):
             stream.put(event("resync", {}))
 
-    def keep_only(self, posts: set[int]) -> None:
-        """End the streams of posts that are not held any more."""
+    def end(self, tickets: Set[Ticket]) -> None:
+        """End the streams of tickets that are not good any more."""
         for stream in list(self.streams):
-            if stream.ticket.post not in posts:
+            if stream.ticket in tickets:
                 stream.end()
 
     def end_all(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 
 from django.core import signing
+from django.utils.crypto import salted_hmac
 
 from chengshu.core.errors import NotSignedIn
 
@@ -14,7 +15,9 @@ VALID = 12 * 3600  # seconds, as a session; every page brings a new one
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """An account in one of its posts. `root` is the division that is the whole city of the post."""
+    """An account in one of its posts. `root` is the division that is the whole city of the post, `session` the digest of the
+    session in which the page was made.
+    """
 
     account: int
     post: int
@@ -24,6 +27,12 @@ class Ticket:
     root: int
     division: int
     department: int | None
+    session: str
+
+
+def session_digest(key: str) -> str:
+    """What a ticket tells of a session: enough to see that it has ended, nothing with which to go on in it."""
+    return salted_hmac(SALT, key, algorithm="sha256").hexdigest()[:24]
 
 
 def issue(ticket: Ticket) -> str:

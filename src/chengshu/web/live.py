@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
-from chengshu.live.tickets import Ticket, issue
+from chengshu.live.tickets import Ticket, issue, session_digest
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import STAFF
 
@@ -20,7 +20,7 @@ def stream(request: HttpRequest, principal: Principal, root: int) -> str:
         return ""
     ticket = Ticket(
         principal.account, principal.post, principal.name, principal.role.value, principal.scope.value, root,
-        principal.division, principal.department,
+        principal.division, principal.department, session_digest(request.session.session_key or ""),
     )  # fmt: skip
     return f"{base}/stream?{urlencode({'ticket': issue(ticket)})}"
 
