@@ -15,7 +15,7 @@ from django.test import Client
 
 from chengshu.api import auth
 from chengshu.cases.models import Case, Report, Step
-from chengshu.parties import tokens
+from chengshu.parties import throttle, tokens
 from chengshu.parties.models import Access, Post, Token
 from chengshu.parties.principal import Principal
 from chengshu.places.models import City
@@ -105,6 +105,36 @@ def test_moves_with_a_key_are_made_once(cast: Cast, call: Caller) -> None:
     for _ in range(2):
         read(call("citizen", "POST", f"/cases/{story.id}/moves", {"move": "urge"}, idempotency_key="u"))
     assert story.row.urges == 1
+
+
+def test_a_citizens_moves_are_limited_as_on_the_pages(
+    cast: Cast, call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "FOLLOW_MOVE", throttle.Limit(name="moves-test", count=3, seconds=3600))
+    story, body = cast.case("dispatched"), {"move": "note", "note": "看过了"}
+    batch = {"moves": [{"case": str(story.id), **body}] * 2}
+    read(call("citizen", "POST", "/moves", batch))
+    call("citizen", "POST", f"/cases/{story.id}/moves", body)
+    told = call("citizen", "POST", f"/cases/{story.id}/moves", body)
+    assert refused(told, 429) and int(told["Retry-After"]) > 0
+    refused(call("citizen", "POST", "/moves", batch), 429)
+    for _ in range(5):
+        read(call("dispatcher", "POST", f"/cases/{story.id}/moves", body))
+
+
+def test_a_citizen_urges_once_in_a_while(cast: Cast, call: Caller) -> None:
+    story = cast.case("dispatched")
+    twice = {"moves": [{"case": str(story.id), "move": "urge"}] * 2}
+    refused(call("citizen", "POST", "/moves", twice), 429)
+    refused(call("citizen", "POST", f"/cases/{story.id}/moves", {"move": "urge"}, if_match='"1"'), 409)
+    read(call("citizen", "POST", f"/cases/{story.id}/moves", {"move": "urge"}))  # what was refused does not count
+    told = refused(call("citizen", "POST", f"/cases/{story.id}/moves", {"move": "urge"}), 429)
+    assert "4" in told["detail"]
+    assert story.row.urges == 1
+    for _ in range(2):
+        read(call("supervisor", "POST", f"/cases/{story.id}/moves", {"move": "urge"}))
+    Case.objects.filter(pk=story.id).update(urges=1_000)
+    refused(call("supervisor", "POST", f"/cases/{story.id}/moves", {"move": "urge"}), 409)
 
 
 def test_an_overtaken_version_is_told_what_happened(cast: Cast, call: Caller) -> None:

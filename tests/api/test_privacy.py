@@ -9,7 +9,7 @@ import pytest
 from django.test import Client, override_settings
 
 from chengshu.cases.models import Case, Evidence, Report
-from chengshu.parties.models import Access, Post
+from chengshu.parties.models import Access, Account, Post
 from chengshu.parties.tokens import issue
 from chengshu.places.models import City
 from tests.cases.people import Cast
@@ -49,6 +49,17 @@ def test_officials_do_not_learn_a_reporter_from_the_story(cast: Cast, call: Any)
     assert [step["by"] for step in told["steps"]] == [None]
     assert "citizen" not in Report.objects.get(case=made["id"]).origin
     assert not Access.objects.exists()
+
+
+def test_officials_do_not_learn_a_reporter_from_a_refusal(cast: Cast, call: Any) -> None:
+    story = cast.case("dispatched")
+    Account.objects.filter(pk=cast("citizen").account).update(name="慕容晓峰")
+    call("citizen", "POST", f"/cases/{story.id}/moves", {"move": "urge"})
+    refused = call("operator", "POST", f"/cases/{story.id}/moves", {"move": "accept"})
+    assert refused.status_code == 409
+    assert "催办" in refused.json()["detail"]
+    assert "慕容晓峰" not in refused.json()["detail"]
+    assert ", citizen, " in refused.json()["detail"]
 
 
 def test_a_citizen_does_not_decide_how_grave_it_is(cast: Cast, call: Any) -> None:

@@ -26,11 +26,10 @@ from chengshu.core.errors import Invalid, NotAllowed, NotFound
 from chengshu.core.ids import new_id
 from chengshu.parties import throttle
 from chengshu.parties.principal import Principal
-from chengshu.parties.roles import STAFF, Role
+from chengshu.parties.roles import MAY_REPORT, STAFF, Role
 
 router = Router(tags=["cases"])
 REFUSALS = dict.fromkeys((400, 401, 403, 404, 409, 412, 413, 415, 422, 429), Problem)
-MAY_REPORT = frozenset(Role) - {Role.SYSTEM, Role.ADMINISTRATOR, Role.STEWARD}
 Ref = Annotated[str, Path(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9-]+$", description="a case's number or id")]
 
 
@@ -75,9 +74,8 @@ def _new(principal: Principal, body: s.ReportIn, now: datetime) -> NewReport:
 def _take(principal: Principal, bodies: Sequence[s.ReportIn]) -> list[Verdict]:
     if principal.role not in MAY_REPORT:
         raise NotAllowed("This post does not report.", where=principal.role, remedy="Switch to another post.")
-    if principal.role is Role.CITIZEN:
-        for _body in bodies:
-            throttle.hit(throttle.REPORT, "account", principal.account)
+    for _body in bodies:
+        throttle.count(principal, "", own=throttle.REPORT, here=throttle.REPORT_HERE)
     now = datetime.now(UTC)
     return report([_new(principal, body, now) for body in bodies], city=principal.city, actor=principal, at=now)
 
@@ -220,6 +218,7 @@ def move_case(request: HttpRequest, ref: Ref, body: s.MoveIn) -> HttpResponse:
     case_id = named if isinstance(named, UUID) else _one(principal, named).pk
 
     def work() -> HttpResponse:
+        _count(principal, [(case_id, body.move)])
         [verdict] = advance([_request(case_id, body, _if_match(request))], actor=principal)
         if not verdict.ok:
             verdict.raise_for_verdict(refusal(known, principal, verdict, body.move))
@@ -228,15 +227,22 @@ def move_case(request: HttpRequest, ref: Ref, body: s.MoveIn) -> HttpResponse:
     return once(request, principal, work)
 
 
+def _count(principal: Principal, moves: Sequence[tuple[UUID, str]]) -> None:
+    """A citizen's moves are limited here as on the pages."""
+    for _move in moves:
+        throttle.count(principal, "", own=throttle.FOLLOW_MOVE, here=throttle.FOLLOW_MOVE)
+    following.check_urge(principal, moves)
+
+
 def refusal(known: Catalog, actor: Principal, verdict: Verdict, code: str) -> str:
-    """A refused move in words; to officials with what happened meanwhile, and by whom."""
+    """A refused move in words; to officials with what happened meanwhile, and by whom: an official by name, others by role."""
     case = Case.objects.select_related("state").filter(pk=verdict.case).first()
     move = known.moves.get((case.kind_id, code, case.state_id)) if case else None
     words = detail.explain(verdict.verdict, verdict.detail, move)
     if case is None or verdict.verdict not in {"conflict", "illegal"} or actor.role is Role.CITIZEN:
         return words
     last = case.steps.select_related("move", "account").order_by("-seq")[0]
-    by = last.account.name if last.account else "system"
+    by = _by(last) or last.role
     return f"{words} ({last.move.label} / {last.move.label_en}, {by}, {last.at.isoformat()} → {case.state.label})"
 
 
@@ -247,6 +253,7 @@ def move_cases(request: HttpRequest, body: s.MovesIn) -> HttpResponse:
     requests = [_request(m.case, m, m.version) for m in body.moves]
 
     def work() -> HttpResponse:
+        _count(principal, [(wanted.case, wanted.move) for wanted in requests])
         return as_json({"verdicts": [s.verdict_out(v) for v in advance(requests, actor=principal)]})
 
     return once(request, principal, work)
@@ -308,8 +315,7 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> HttpResponse:
     principal = principal_of(request)
     if principal.role not in MAY_REPORT:
         raise NotAllowed("This post brings no evidence.", where=principal.role, remedy="Switch to another post.")
-    if principal.role == Role.CITIZEN:
-        throttle.hit(throttle.EVIDENCE, principal.account)
+    throttle.count(principal, "", own=throttle.EVIDENCE, here=throttle.EVIDENCE_HERE)
     if (file.size or 0) > evidence.LARGEST:
         raise Invalid(f"The file has {(file.size or 0) / 2**20:.1f} MB.", where=file.name or "", remedy=evidence.REMEDY)
     zone = catalog(principal.city).city.timezone

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
 
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -10,13 +13,21 @@ from django.utils.translation import gettext as _
 from chengshu import database
 from chengshu.cases.catalog import catalog
 from chengshu.cases.models import Case, Contact, Evidence
-from chengshu.cases.story import Follower, story
+from chengshu.cases.story import PAUSE, Follower, story
 from chengshu.core.errors import NotFound
 from chengshu.parties.access import anybody
 from chengshu.parties.principal import Principal
+from chengshu.parties.roles import Role
+from chengshu.parties.throttle import TooMany, told_wait
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that look alike
+ANYBODY = "anybody"  # who joined a case without an account
 LENGTH = 10  # letters: 49 bits, and tries are limited
+_URGED = """
+    SELECT max(s.at) FROM cases_step s JOIN cases_move m ON m.id = s.move_id
+    WHERE s.case_id = ANY (%s) AND s.role = 'citizen' AND 'urge' = ANY (m.does) AND s.account_id IS NOT DISTINCT FROM %s
+      AND coalesce(s.facts ->> 'joined', '') = %s AND s.at > %s
+"""
 _KNOWN = """
     SELECT c.reporter_id IS NOT DISTINCT FROM %s OR EXISTS (
                SELECT FROM cases_report r WHERE r.case_id = c.id AND r.account_id = %s AND r.verdict <> 'joined'),
@@ -70,9 +81,10 @@ def by_word(number: str, word: str, language: str) -> Follower:
     return proven(case.kind.city_id, language, opener="opened" in own)
 
 
-def proven(city: int, language: str, *, opener: bool) -> Follower:
-    """Somebody without an account who showed the word of a case before."""
-    principal = anybody(city=city, root=catalog(city).root, language=language, proven=True)
+def proven(city: int, language: str, *, opener: bool, account: int | None = None) -> Follower:
+    """Somebody without an account who showed the word of a case before, or who joined it with this account."""
+    joined = "" if opener else account_digest(account)[:16] if account else ANYBODY
+    principal = anybody(city=city, root=catalog(city).root, language=language, proven=True, joined=joined)
     return Follower(principal=principal, opener=opener)
 
 
@@ -86,8 +98,30 @@ def by_account(principal: Principal, number: str) -> Follower | None:
     if own:
         return Follower(principal=principal, opener=True)
     if joined_as or by_report:
-        return proven(principal.city, principal.language, opener=joined_as == "opened")
+        return proven(principal.city, principal.language, opener=joined_as == "opened", account=account)
     return None
+
+
+def check_urge(principal: Principal, moves: Sequence[tuple[UUID, str]]) -> None:
+    """Refuse a citizen's moves, of which each is a case and a code, when one urges a case again that they urged just now.
+
+    Those who joined a case without an account are not told from each other: they count as one.
+
+    Raises:
+        TooMany: it is too soon.
+    """
+    codes = catalog(principal.city).urges
+    wanted = [case for case, code in moves if code in codes]
+    if principal.role is not Role.CITIZEN or not wanted:
+        return
+    now = datetime.now(UTC)
+    values = [wanted, principal.account, principal.joined, now - PAUSE]
+    twice = len(set(wanted)) < len(wanted)
+    [(last,)] = [(now,)] if twice else database.rows(_URGED, values)
+    if last is not None:
+        left = int((last + PAUSE - now).total_seconds()) + 1
+        what = _("This case was urged within the last %(hours)d hours: those who must act were told.")
+        raise TooMany(what % {"hours": PAUSE.seconds // 3600}, seconds=left, remedy=told_wait(left))
 
 
 def shows(follower: Follower, number: str, file: Evidence) -> bool:

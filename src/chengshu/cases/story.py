@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
@@ -25,6 +25,7 @@ ANSWERS = frozenset({"reject", "handle", "self_handle", "answer", "reply", "susp
 RESULTS = frozenset({"handle", "self_handle", "answer", "reply", "close"})
 JOINED_MAY = frozenset({"urge"})  # what somebody may do in a case that another person reported
 SHOWN = frozenset({"extend", "urge"})  # moves that change no state and are public all the same
+PAUSE = timedelta(hours=4)  # between two urgings of a case by one reporter: each is an urgent notice to many
 
 # A file belongs to a step when whoever made the step had sent it by then; what later reports bring is not part of it.
 _READ = """
@@ -34,7 +35,7 @@ _READ = """
             WHERE o.case_id = c.id AND o.stage = 'total' AND o.stopped_at IS NULL AND o.paused_at IS NULL),
            (SELECT count(*) FROM cases_report r WHERE r.case_id = c.id AND r.verdict = 'joined'),
            (SELECT jsonb_agg(jsonb_build_array(s.seq, s.at, s.move_id, s.from_state_id, s.to_state_id, s.role, s.account_id,
-                                               s.unit_id, s.note, s.facts -> 'rating', a.name,
+                                               s.unit_id, s.note, s.facts -> 'rating', s.facts ->> 'joined', a.name,
                     (SELECT jsonb_agg(jsonb_build_array(e.id, e.media_type, e.size, e.name) ORDER BY e.at)
                      FROM cases_evidence e WHERE e.case_id = c.id AND e.seq = s.seq AND e.at <= s.recorded_at
                        AND e.account_id IS NOT DISTINCT FROM s.account_id)) ORDER BY s.seq)
@@ -49,7 +50,7 @@ _READ = """
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Follower:
-    """Who reads a case: `opener` when they reported it first; else they joined it, and see nothing that the first one wrote."""
+    """Who reads a case: `opener` when they reported it first; else they joined it. Neither sees what the other wrote."""
 
     principal: Principal
     opener: bool
@@ -99,6 +100,7 @@ class Story:
         late_at: the due time that has passed, if one has.
         others: how many reports joined it.
         road: the usual states in order; `result` the last answer of whoever handled.
+        urge_from: when the reader may urge again, who urged just now.
     """
 
     id: UUID
@@ -124,6 +126,7 @@ class Story:
     lines: tuple[Line, ...]
     result: Line | None
     acts: tuple[Act, ...]
+    urge_from: datetime | None
 
 
 def story(follower: Follower, number: str) -> Story | None:
@@ -140,6 +143,7 @@ def _story(follower: Follower, row: Sequence[Any]) -> Story:
     type = known.types.get(type_id or 0)
     steps = msgspec.json.decode(told)
     lines = _lines(known, follower, steps, names or ())
+    urge_from = _urge_from(known, follower, steps, now)
     return Story(
         id=id, number=number, version=version, city=city, title=title if follower.opener else "",
         place=place if follower.opener else "", type=type, state=known.states[state_id], suspended=suspended,
@@ -148,7 +152,7 @@ def _story(follower: Follower, row: Sequence[Any]) -> Story:
         others=others, opener=follower.opener, merged_into=_merged(known, merged),
         road=road_of(known, kind, state_id, {step[4] for step in steps}), lines=lines,
         result=next((line for line in reversed(lines) if line.move.code in RESULTS and (line.note or line.evidence)), None),
-        acts=_acts(known, follower, _case(known, id, kind, state_id), now),
+        acts=_acts(known, follower, _case(known, id, kind, state_id), now, urge_from), urge_from=urge_from,
     )  # fmt: skip
 
 
@@ -162,10 +166,31 @@ def _case(known: Catalog, id: UUID, kind: int, state: int) -> Case:
     return Case(id=id, kind=known.kinds[kind], state_id=state)
 
 
-def _acts(known: Catalog, follower: Follower, case: Case, now: datetime) -> tuple[Act, ...]:
+def _acts(known: Catalog, follower: Follower, case: Case, now: datetime, urge_from: datetime | None) -> tuple[Act, ...]:
     wanted = (Role.CITIZEN,) if any(_offers(known, case)) else ()
     found = acts(follower.principal, case, now, roles=wanted) if wanted else ()
-    return tuple(act for act in found if act.allowed and (follower.opener or act.move.code in JOINED_MAY))
+    return tuple(
+        act
+        for act in found
+        if act.allowed
+        and (follower.opener or act.move.code in JOINED_MAY)
+        and not (urge_from and act.move.code in known.urges)
+    )
+
+
+def _urge_from(known: Catalog, follower: Follower, steps: Sequence[Sequence[Any]], now: datetime) -> datetime | None:
+    """When the reader may urge again; None when they may at once."""
+    moves = _moves(known, {step[2] for step in steps})
+    own = [step for step in steps if moves[step[2]].code in known.urges and _own(follower, step)]
+    again = datetime.fromisoformat(own[-1][1]) + PAUSE if own else now
+    return again if again > now else None
+
+
+def _own(follower: Follower, step: Sequence[Any]) -> bool:
+    """Whether the reader made a step. Who joined the case makes steps without an account, as who opened it may."""
+    role, account, joined = step[5], step[6], step[10]
+    principal = follower.principal
+    return bool(role == Role.CITIZEN and account == principal.account and (joined or "") == principal.joined)
 
 
 def _offers(known: Catalog, case: Case) -> list[Move]:
@@ -176,7 +201,7 @@ def _lines(
     known: Catalog, follower: Follower, steps: Sequence[Sequence[Any]], names: Sequence[str]
 ) -> tuple[Line, ...]:
     moves = _moves(known, {step[2] for step in steps})
-    officials = [step[10] for step in steps if step[10]]
+    officials = [step[11] for step in steps if step[11]]
     return tuple(
         _line(known, follower, step, moves[step[2]], [*names, *officials])
         for step in steps
@@ -198,8 +223,8 @@ def _shown(follower: Follower, step: Sequence[Any], move: Move) -> bool:
 
 
 def _line(known: Catalog, follower: Follower, step: Sequence[Any], move: Move, names: Sequence[str]) -> Line:
-    seq, at, _move, _from, _to, role, account, unit, note, rating, _name, files = step
-    own = role == Role.CITIZEN and follower.opener and account == follower.principal.account
+    seq, at, _move, _from, _to, role, _account, unit, note, rating, _joined, _name, files = step
+    own = follower.opener and _own(follower, step)
     answer = role != Role.CITIZEN and move.code in ANSWERS
     return Line(
         seq=seq, at=datetime.fromisoformat(at), move=move, first=known.states[_from].phase == "new",

@@ -56,9 +56,9 @@ def alike(known: Catalog, text: str, type: str, lon: float, lat: float, now: dat
         Q(type=None) | Q(type__in=_open_types(known)), kind__in=_kinds(known), closed_at=None, merged_into=None,
         cell__in=suggest.cells_around(lon, lat, RADIUS), opened_at__gte=now - WINDOW,
     ).order_by("-opened_at")[:READ]  # fmt: skip
-    found = [_compare(known, case, said, meant, (lon, lat)) for case in rows]
-    best = sorted((pair for pair in found if pair), key=lambda pair: (-pair[0], pair[1].metres))
-    return tuple(one for _score, one in best[:MOST])
+    compared = [_compare(known, case, said, meant, (lon, lat)) for case in rows]
+    best = sorted((found for found in compared if found), key=lambda found: (-found[0], found[1].metres))
+    return tuple(replace(one, likely=_likely(known, case)) for _score, one, case in best[:MOST])
 
 
 def _kinds(known: Catalog) -> set[int]:
@@ -67,7 +67,8 @@ def _kinds(known: Catalog) -> set[int]:
 
 
 def _open_types(known: Catalog) -> list[int]:
-    return [pk for pk, type in known.types.items() if type.kind_id in _kinds(known)]
+    kinds = _kinds(known)
+    return [pk for pk, type in known.types.items() if type.kind_id in kinds]
 
 
 def _vocabulary(known: Catalog) -> frozenset[str]:
@@ -88,18 +89,19 @@ def _type_words(known: Catalog, terms: Collection[str]) -> frozenset[str]:
 
 def _compare(
     known: Catalog, case: Case, said: frozenset[str], meant: set[int], point: tuple[float, float]
-) -> tuple[float, Alike] | None:
-    """How alike, and what may be told of it; nothing when it is farther than the radius or another matter."""
+) -> tuple[float, Alike, Case] | None:
+    """How alike, and what may be told of the case; nothing when it is farther than the radius or another matter."""
     metres = suggest.distance(*point, case.lon, case.lat) if case.lon is not None and case.lat is not None else RADIUS
     shared = said & _type_words(known, index_terms(case.title, case.description))
     score = 2.0 * (case.type_id in meant) + len(shared)
     if metres > RADIUS or not score:
         return None
-    return score, Alike(
-        id=case.pk, type=known.types.get(case.type_id or 0), likely=_likely(known, case), state=known.states[case.state_id],
+    told = Alike(
+        id=case.pk, type=known.types.get(case.type_id or 0), likely=None, state=known.states[case.state_id],
         unit=known.departments.get(case.unit_id or 0), opened_at=case.opened_at, due_at=case.due_at,
         metres=max(10, int(round(metres, -1))),
     )  # fmt: skip
+    return score, told, case
 
 
 def _likely(known: Catalog, case: Case) -> CaseType | None:

@@ -59,11 +59,11 @@ def acting(account: Account, post: Post) -> Principal:
     )
 
 
-def anybody(*, city: int, root: int, language: str, proven: bool = False) -> Principal:
+def anybody(*, city: int, root: int, language: str, proven: bool = False, joined: str = "") -> Principal:
     """Somebody who has not signed in: may report, and sees no case (but, when proven, the one whose word was known)."""
     return Principal(
         account=None, username="", name="", post=None, role=Role.CITIZEN, city=city, division=root, department=None,
-        language=language, proven=proven,
+        language=language, proven=proven, joined=joined,
     )  # fmt: skip
 
 

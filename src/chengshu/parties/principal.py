@@ -11,7 +11,9 @@ from chengshu.parties.roles import SCOPES, Role, Scope
 class Principal:
     """An account acting in one post. `division` is the post's jurisdiction, `department` its department.
 
-    `proven` marks a reporter without an account who knew a case's word: such a principal is made for that case only.
+    `proven` marks a reporter without an account who knew a case's word: such a principal is made for that case only. `joined`
+    marks one whose report joined the case of somebody else, and tells those with an account from each other; every step that
+    it makes remembers that.
     """
 
     account: int | None
@@ -24,6 +26,7 @@ class Principal:
     department: int | None
     language: str = "zh-hans"
     proven: bool = False
+    joined: str = ""
 
     @property
     def scope(self) -> Scope:

@@ -76,4 +76,6 @@ READS_CONTACT = frozenset(
 # Who may correct type, severity or place of a case along with a move. A change of place can change the jurisdiction.
 CORRECTS = frozenset({Role.OPERATOR, Role.SHIFT_LEADER, Role.DISPATCHER, Role.GRID_WORKER, Role.VERIFIER, Role.SYSTEM})
 READS_SCORES = STAFF
+# Who may report: everybody but those who have no business with people's cases, and could not see what became of theirs.
+MAY_REPORT = frozenset(Role) - {Role.SYSTEM, Role.ADMINISTRATOR, Role.STEWARD}
 EDITS_RULES = frozenset({Role.ADMINISTRATOR, Role.SHIFT_LEADER})

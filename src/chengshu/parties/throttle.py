@@ -10,18 +10,20 @@ from django.utils.translation import ngettext
 
 from chengshu.core.errors import ChengshuError
 from chengshu.parties.models import Attempt
+from chengshu.parties.principal import Principal
+from chengshu.parties.roles import STAFF
 
 LONG = 90  # seconds; a longer wait is told in minutes
 KEPT = 86_400  # seconds for which old windows are kept before `sweep` drops them
 
 
 class TooMany(ChengshuError):
-    """It was tried too often; `seconds` tells when to try again."""
+    """It was tried too often; `seconds` tells when to try again, `first` whether this is the first try too many."""
 
     status = 429
 
-    def __init__(self, what: str, *, seconds: int, where: str = "", remedy: str = "") -> None:
-        self.seconds = seconds
+    def __init__(self, what: str, *, seconds: int, where: str = "", remedy: str = "", first: bool = False) -> None:
+        self.seconds, self.first = seconds, first
         super().__init__(what, where=where, remedy=remedy)
 
 
@@ -45,11 +47,13 @@ LOGIN_HERE = Limit(name="login-here", count=6, seconds=900)
 LOGIN_ADDRESS = Limit(name="login-address", count=120, seconds=900)
 LOGIN_NAME = Limit(name="login-name", count=200, seconds=3600)
 REPORT = Limit(name="report", count=30, seconds=3600)
+REPORT_HERE = Limit(name="report-here", count=300, seconds=3600)  # of an address, which a mobile network gives to many
 REGISTER = Limit(name="register", count=20, seconds=3600)
 FOLLOW_CASE = Limit(name="follow-case", count=20, seconds=3600)
 FOLLOW_ADDRESS = Limit(name="follow-address", count=60, seconds=900)
 FOLLOW_MOVE = Limit(name="follow-move", count=60, seconds=3600)
 EVIDENCE = Limit(name="evidence", count=60, seconds=3600)
+EVIDENCE_HERE = Limit(name="evidence-here", count=300, seconds=3600)
 PASSWORD = Limit(name="password", count=10, seconds=3600)
 
 _HIT = """
@@ -64,13 +68,23 @@ def hit(limit: Limit, *who: object) -> None:
     window = now // limit.seconds
     with connection.cursor() as cursor:
         cursor.execute(_HIT, [_key(limit, who), window])
-        [count] = cursor.fetchone()
-    if count > limit.count:
+        [tries] = cursor.fetchone()
+    if tries > limit.count:
         left = (window + 1) * limit.seconds - now
-        raise TooMany("That was tried too often.", seconds=left, remedy=_wait(left))
+        first = tries == limit.count + 1
+        raise TooMany("That was tried too often.", seconds=left, remedy=told_wait(left), first=first)
 
 
-def _wait(seconds: int) -> str:
+def count(principal: Principal, client: str, *, own: Limit, here: Limit) -> None:
+    """Count a try of a citizen by account, of a visitor by address, and of staff, who work in their own name, not at all."""
+    if principal.account is None:
+        hit(here, client)
+    elif principal.role not in STAFF:
+        hit(own, principal.account)
+
+
+def told_wait(seconds: int) -> str:
+    """When to try again, in words."""
     if seconds <= LONG:
         return ngettext("Try again in %(n)d second.", "Try again in %(n)d seconds.", seconds) % {"n": seconds}
     minutes = -(-seconds // 60)

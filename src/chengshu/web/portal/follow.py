@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from chengshu.cases import search
 from chengshu.cases.catalog import catalog
-from chengshu.cases.following import by_account, by_word
+from chengshu.cases.following import by_account, by_word, check_urge
 from chengshu.cases.models import Case
 from chengshu.cases.search import Filters
 from chengshu.cases.story import JOINED_MAY, Follower, Story, story
@@ -21,6 +21,7 @@ from chengshu.core.errors import NotFound
 from chengshu.parties import throttle
 from chengshu.parties.models import Notice
 from chengshu.parties.roles import STAFF, Role
+from chengshu.parties.throttle import TooMany
 from chengshu.web.forms import Form
 from chengshu.web.moves import Failed, made, make
 from chengshu.web.pages import Request, page, respond, signed_in, text
@@ -105,9 +106,7 @@ def show(request: Request, number: str) -> HttpResponse:
 
 def _move(request: Request, follower: Follower, number: str) -> Failed | None:
     """Make the move of the form; of somebody who joined, only those that are theirs."""
-    throttle.hit(
-        throttle.FOLLOW_MOVE, request.client if request.principal.account is None else request.principal.account
-    )
+    throttle.count(request.principal, request.client, own=throttle.FOLLOW_MOVE, here=throttle.FOLLOW_MOVE)
     code = text(request, "move", 50)
     case = Case.objects.filter(number=number).select_related("kind").first()
     if case is None:
@@ -115,6 +114,10 @@ def _move(request: Request, follower: Follower, number: str) -> Failed | None:
     if not follower.opener and code not in JOINED_MAY:
         why = _("Only whoever reported this case first can do that. You can urge, or report anew.")
         return Failed(move=code, why=why, status=403, values={})
+    try:
+        check_urge(follower.principal, [(case.pk, code)])
+    except TooMany as error:
+        return Failed(move=code, why=f"{_(error.what)} {error.remedy}", status=error.status, values={})
     failed = make(request, follower.principal, case, code)
     move = catalog(case.kind.city_id).moves.get((case.kind_id, code, case.state_id))
     if failed is None and move is not None:

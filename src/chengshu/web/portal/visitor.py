@@ -24,8 +24,9 @@ ANSWER_LASTS = 3600
 
 
 def remember(request: Request, response: HttpResponse, number: str, city: int, *, opener: bool) -> None:
-    """Let this browser follow a case."""
-    known = {**_read(request, FOLLOWED, LASTS), number: [city, opener]}
+    """Let this browser follow a case; who reported it does not become one of those who joined by joining it too."""
+    known = _read(request, FOLLOWED, LASTS)
+    known[number] = [city, opener or bool(known.pop(number, [city, False])[1])]
     _write(response, FOLLOWED, dict(list(known.items())[-MOST:]), LASTS, path="/")
 
 
