@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from chengshu.cases.models import Case
 from chengshu.parties.models import Account
+from chengshu.parties.roles import MAY_REPORT
 from chengshu.web import assets
 from chengshu.web.context import DESK, FIELD, RULES, SCORES, WATCHING
 from tests.web.conftest import Browser
@@ -52,10 +53,18 @@ def _pages(client: Client, username: str) -> list[str]:
     if not username:
         return ["home", "report", "follow", "login", "register"]
     role = Account.objects.get(username=username).posts.get().role
-    tables = {"desk": DESK, "case": DESK, "field": FIELD, "cockpit": WATCHING, "rules": RULES, "scores": SCORES}
+    tables = {
+        "report": MAY_REPORT,
+        "desk": DESK,
+        "case": DESK,
+        "field": FIELD,
+        "cockpit": WATCHING,
+        "rules": RULES,
+        "scores": SCORES,
+    }
     sees = role not in {"handler", "grid_worker"}  # no unit has the case yet, and it lies in another street
     staff = [name for name, roles in tables.items() if role in roles and (sees or name != "case")]
-    return ["account", "notices", "report", *(["mine", "followed"] if role == "citizen" else staff)]
+    return ["account", "notices", *(["report", "mine", "followed"] if role == "citizen" else staff)]
 
 
 def test_home_leads_to_the_desk_of_the_post(browser: Browser) -> None:

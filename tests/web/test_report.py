@@ -74,20 +74,61 @@ def test_a_file_that_is_no_picture_is_refused(browser: Browser) -> None:
     assert not Case.objects.exists()
 
 
-def test_robots_and_forged_tokens_make_no_case(browser: Browser) -> None:
+def test_a_field_that_a_browser_filled_in_by_itself_is_said_and_the_form_goes_through_then(browser: Browser) -> None:
     client = browser("")
-    client.post("/report", fill(client, website="http://spam.example"))
-    assert client.post("/report", fill(client, token="forged")).status_code == 422
+    page = client.post("/report", fill(client, leave_empty="http://spam.example")).content.decode()
+    assert "must stay empty" in page
+    assert "路灯不亮" in page
     assert not Case.objects.exists()
+    assert client.post("/report", fill(client, website="https://city.example"))["Location"] == "/report/done"
 
 
-def test_too_many_reports_from_one_address_are_held_off(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "REPORT", throttle.Limit(name="report", count=1, seconds=3600))
+def test_a_form_that_was_open_for_too_long_is_sent_once_more_and_goes_through(browser: Browser) -> None:
+    client = browser("")
+    sent = fill(client, token="forged")
+    answer = client.post("/report", sent)
+    assert answer.status_code == 422
+    assert "Send it once more" in answer.content.decode()
+    assert not Case.objects.exists()
+    fresh = re.search(r'name="token" value="([^"]+)"', answer.content.decode())
+    assert fresh
+    assert client.post("/report", {**sent, "token": fresh[1]})["Location"] == "/report/done"
+
+
+def test_too_many_reports_from_one_address_are_held_off_and_nothing_is_lost(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "REPORT_HERE", throttle.Limit(name="report-here", count=1, seconds=3600))
     client = browser("")
     client.post("/report", fill(client))
-    answer = client.post("/report", fill(client))
+    answer = client.post("/report", fill(client, description="就在路口", evidence=[upload()]))
+    page = answer.content.decode()
     assert answer.status_code == 429
     assert int(answer["Retry-After"]) > 0
+    assert "tried too often" in page
+    assert "就在路口" in page
+    assert "1 photo is kept" in page
+    citizen = browser("citizen")  # who has an account is counted for it, wherever they are
+    assert citizen.post("/report", fill(citizen))["Location"] == "/report/done"
+
+
+def test_who_reports_for_others_all_day_is_not_held_off(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REPORT", "REPORT_HERE", "EVIDENCE", "EVIDENCE_HERE"):
+        monkeypatch.setattr(throttle, name, throttle.Limit(name=f"none-{name}", count=0, seconds=3600))
+    client = browser("operator")
+    answer = client.post("/report", fill(client, evidence=[upload()]))
+    assert answer["Location"].startswith("/cases/")
+
+
+def test_photos_outlive_a_refusal_of_the_report(browser: Browser) -> None:
+    client = browser("")
+    page = client.post("/report", fill(client, lon="2.35", lat="48.85", evidence=[upload()])).content.decode()
+    assert 'href="#place"' in page
+    assert "1 photo is kept" in page
+    kept, token = (re.search(rf'name="{name}" value="([^"]+)"', page) for name in ("kept", "token"))
+    assert kept and token
+    client.post("/report", {"token": token[1], "kept": kept[1], "title": "路灯不亮", "place": "文三路"})
+    assert Evidence.objects.get(case__isnull=False)
 
 
 def test_number_and_word_open_the_case_and_nothing_else_does(browser: Browser) -> None:
@@ -172,7 +213,16 @@ def test_nonsense_places_are_refused_beside_the_field(browser: Browser, lon: str
     assert not Case.objects.exists()
 
 
-@pytest.mark.parametrize("username", ["grid", "handler", "operator", "leader", "steward", "admin"])
+@pytest.mark.parametrize("username", ["steward", "admin"])
+def test_who_has_no_business_with_cases_reports_none(browser: Browser, username: str) -> None:
+    client = browser(username)
+    for answer in (client.get("/report"), client.post("/report", {"title": "路灯不亮", "place": "文三路"})):
+        assert answer.status_code == 403
+        assert "Switch to another post" in answer.content.decode() or "换" in answer.content.decode()
+    assert not Case.objects.exists()
+
+
+@pytest.mark.parametrize("username", ["grid", "handler", "operator", "leader", "analyst"])
 def test_staff_land_on_a_page_they_may_see(browser: Browser, username: str) -> None:
     client = browser(username)
     answer = client.post("/report", fill(client, lon="119.28", lat="29.47"), follow=True)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from chengshu.core.errors import Invalid
 from chengshu.parties import throttle
+from chengshu.parties.throttle import TooMany
 from chengshu.web.forms import Form
 from chengshu.web.pages import Request, known, text
 from chengshu.web.uploads import MOST, uploaded
@@ -44,24 +45,25 @@ def received(request: Request) -> Photos:
 
     Raises:
         Invalid: too many, or one that is no evidence.
+        TooMany: this person, or this address, sent enough of them in this hour.
     """
     before = kept(request)
+    if not request.FILES:
+        return before
+    throttle.count(request.principal, request.client, own=throttle.EVIDENCE, here=throttle.EVIDENCE_HERE)
     if before.ids and len(before.ids) + len(request.FILES.getlist("evidence")) > MOST:
         raise Invalid(
             _("%(count)d files were kept already.") % {"count": len(before.ids)},
             where="evidence",
             remedy=_("Send %(most)d at most; more can follow later.") % {"most": MOST},
         )
-    return Photos(ids=(*before.ids, *uploaded(request, known(request))))
+    return Photos(ids=(*before.ids, *uploaded(request, known(request), account=request.principal.account)))
 
 
 def keep_photos(request: Request, form: Form) -> Photos:
     """As `received`, for a form that has other mistakes: a file that cannot be kept is one more."""
-    if not request.FILES:
-        return kept(request)
-    throttle.hit(throttle.EVIDENCE, request.client if request.principal.account is None else request.principal.account)
     try:
         return received(request)
-    except Invalid as error:
-        form.errors["evidence"] = f"{error.what} {error.remedy}"
+    except (Invalid, TooMany) as error:
+        form.errors["evidence"] = f"{_(error.what)} {_(error.remedy)}"
         return kept(request)

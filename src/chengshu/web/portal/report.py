@@ -22,10 +22,10 @@ from chengshu.cases.records import NewReport
 from chengshu.cases.report import POINT, report
 from chengshu.cases.story import Story, story
 from chengshu.cases.supporting import Alike, alike, join
-from chengshu.core.errors import ChengshuError, Invalid
+from chengshu.core.errors import ChengshuError, Invalid, NotAllowed
 from chengshu.parties import throttle
-from chengshu.parties.roles import STAFF, Role
-from chengshu.web.context import DESK
+from chengshu.parties.roles import MAY_REPORT, STAFF, Role
+from chengshu.parties.throttle import TooMany
 from chengshu.web.forms import Form
 from chengshu.web.pages import Request, known, number, page, respond, signed_in, text
 from chengshu.web.portal import visitor
@@ -34,6 +34,7 @@ from chengshu.web.words import local
 
 SALT = "chengshu.web.report"
 JOIN = "chengshu.web.report.join"
+TRAP = "leave_empty"  # a field that people do not see, under a name that no browser fills in by itself
 FIELDS = ("title", "description", "type", "place", "lon", "lat", "name", "phone")
 TOLD = ("title", "description", "place", "lon", "lat", "type")  # what makes a report of the same form another one
 SOURCES: Mapping[Role, str] = {
@@ -78,26 +79,40 @@ class DonePage:
 @page("GET", "POST")
 def new(request: Request) -> HttpResponse:
     """The form, and what becomes of it."""
+    if request.principal.role not in MAY_REPORT:
+        raise NotAllowed("This post does not report.", remedy="Switch to another post.")
     if request.method == "GET":
-        return _form(request, Form(), signing.dumps(get_random_string(32), salt=SALT))
-    token = text(request, "token", 300)
+        return _form(request, Form(), _fresh())
     form = Form(values={name: text(request, name, 20_000) for name in FIELDS})
-    nonce = _nonce(form, token)
+    token, nonce = _token(request, form)
     _validate(form)
-    if not form.ok or text(request, "website"):  # a field that people do not see
+    if text(request, TRAP):
+        what = _("A field that must stay empty was filled in, perhaps by your browser. Send it once more.")
+        form.errors.setdefault("title", what)
+    if not form.ok:
         return _form(request, form, token, keep_photos(request, form))
-    throttle.hit(throttle.REPORT, request.client if request.principal.account is None else request.principal.account)
+    return _sent(request, form, token, nonce)
+
+
+def _sent(request: Request, form: Form, token: str, nonce: str) -> HttpResponse:
+    """What becomes of a form without mistakes: it is one of these, or a case, or shown again with what it came with."""
+    photos = kept(request)
     try:
         photos = received(request)
         if found := _alike(request, form):
             shown = AlikePage(form=form, token=token, photos=photos, found=found)
             return respond(request, "portal/alike.html", shown)
+        throttle.count(request.principal, request.client, own=throttle.REPORT, here=throttle.REPORT_HERE)
         return _take(request, form, _key(form, nonce + text(request, "join", 200)), photos)
     except Invalid as error:
-        form.errors["place" if error.where == POINT else "evidence" if request.FILES else "title"] = (
-            f"{_(error.what)} {_(error.remedy) if error.remedy else ''}"
-        )
-        return _form(request, form, token)
+        where = "place" if error.where == POINT else "evidence" if request.FILES else "title"
+        form.errors[where] = f"{_(error.what)} {_(error.remedy) if error.remedy else ''}"
+        return _form(request, form, token, photos)
+    except TooMany as error:
+        form.errors["title"] = f"{_(error.what)} {error.remedy}"
+        response = _form(request, form, token, photos)
+        response.status_code, response["Retry-After"] = error.status, str(error.seconds)
+        return response
 
 
 def _alike(request: Request, form: Form) -> tuple[tuple[Alike, str], ...]:
@@ -119,12 +134,19 @@ def _joins(request: Request) -> UUID | None:
     return UUID(case) if city == request.principal.city else None
 
 
-def _nonce(form: Form, token: str) -> str:
+def _fresh() -> str:
+    """A new token: what it holds makes a form that is sent twice one report."""
+    return signing.dumps(get_random_string(32), salt=SALT)
+
+
+def _token(request: Request, form: Form) -> tuple[str, str]:
+    """The token of the form and what it holds; in the place of one that is too old a new one, and nothing."""
+    token = text(request, "token", 300)
     try:
-        return str(signing.loads(token, salt=SALT, max_age=VALID))
+        return token, str(signing.loads(token, salt=SALT, max_age=VALID))
     except signing.BadSignature:
-        form.errors["title"] = _("This form was open for too long. Open it again.")
-        return ""
+        form.errors["title"] = _("This form was open for too long. Send it once more.")
+        return _fresh(), ""
 
 
 def _key(form: Form, nonce: str) -> str:
@@ -176,7 +198,7 @@ def _take(request: Request, form: Form, key: str, photos: Photos) -> HttpRespons
         [verdict] = report([told], city=request.principal.city, actor=request.principal)
     if not verdict.ok:
         raise ChengshuError(verdict.verdict, where=key)
-    if request.principal.role in DESK:
+    if request.principal.role in STAFF:
         return HttpResponseRedirect(reverse("case", args=[verdict.number]))
     response = HttpResponseRedirect(reverse("reported"))
     opened = verdict.verdict == "opened"
