@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -15,17 +14,28 @@ from chengshu.core.errors import NotFound
 from chengshu.evaluation import public
 from chengshu.evaluation.measures import Measure, measure
 from chengshu.evaluation.public import By, Row, Table
+from chengshu.evaluation.suppression import ALL
 from chengshu.web.pages import Request, known, page, respond, text
 from chengshu.web.words import local, percent
+
+MOST = 15  # rows of a table that are shown before somebody asks for all
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A table, and the rows of it that the page shows."""
+
+    table: Table
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatisticsPage:
-    """Months, and the tables of the chosen period; `names` the subjects by table and key, `codes` of districts for links."""
+    """Months, and the tables of the chosen period with the rows that are shown; `names` the subjects by table and key."""
 
     months: Table
     month: str
-    tables: tuple[Table, ...]
+    tables: tuple[Shown, ...]
     names: Mapping[By, Mapping[Any, Any]]
     measures: tuple[Measure, ...]
     smallest: int
@@ -34,11 +44,12 @@ class StatisticsPage:
 @page()
 def show(request: Request) -> HttpResponse:
     """The page."""
-    city, now, chosen = known(request), datetime.now(UTC), text(request, "month", 7)
-    period = public.month(city, chosen, now) if chosen else public.last_months(city, now)
+    city, chosen, whole = known(request), text(request, "month", 7), text(request, "whole", 20)
+    found = public.of_city(city)
+    tables = (_sorted(found.table(by, chosen or ALL)) for by in (By.DISTRICT, By.UNIT, By.TYPE))
     shown = StatisticsPage(
-        months=public.table(city, By.MONTH, public.last_months(city, now)), month=chosen,
-        tables=tuple(_sorted(public.table(city, by, period)) for by in (By.DISTRICT, By.UNIT, By.TYPE)), names=_names(city),
+        months=found.table(By.MONTH), month=chosen, names=_names(city),
+        tables=tuple(Shown(table=each, rows=each.rows if each.by == whole else each.rows[:MOST]) for each in tables),
         measures=tuple(map(measure, public.PUBLISHED)), smallest=public.SMALLEST,
     )  # fmt: skip
     return respond(request, "portal/statistics.html", shown)
@@ -64,7 +75,7 @@ def _names(city: Catalog) -> Mapping[By, Mapping[Any, Any]]:
 @page()
 def as_csv(request: Request) -> HttpResponse:
     """One table as CSV, with the same numbers as the page."""
-    city, now, chosen, wanted = known(request), datetime.now(UTC), text(request, "month", 7), text(request, "by", 20)
+    city, chosen, wanted = known(request), text(request, "month", 7), text(request, "by", 20)
     if wanted not in set(By):
         raise NotFound(
             _("There is no such table."),
@@ -72,8 +83,7 @@ def as_csv(request: Request) -> HttpResponse:
             remedy=_("The tables are: %(names)s.") % {"names": ", ".join(By)},
         )
     by = By(wanted)
-    period = public.month(city, chosen, now) if chosen and by != By.MONTH else public.last_months(city, now)
-    found = _sorted(public.table(city, by, period))
+    found = _sorted(public.of_city(city).table(by, chosen or ALL))
     headings = [_heading(by), *(local(_Labelled.of(name), "label") for name in public.PUBLISHED)]
     content = public.to_csv(headings, _lines(found, _names(city).get(by, {})))
     answer = HttpResponse(content, content_type="text/csv; charset=utf-8")
