@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from chengshu.cases.models import Case, Evidence, Step
 from chengshu.core.errors import NotAllowed
+from chengshu.parties.models import Post
 from tests.cases.people import APPEAL_TYPE, CENTRE, EAST, HELPER, INCIDENT_TYPE, START, UNIT, WEST, Cast
 
 
@@ -101,6 +103,33 @@ def test_a_citizen_is_no_tracker(cast: Cast) -> None:
     assert story.said("shift_leader", "track", tracker=cast("citizen").account) == "needs:tracker"
     assert story.said("shift_leader", "track", tracker=cast("supervisor").account) == "ok"
     assert story.row.tracker_id == cast("supervisor").account
+
+
+def test_a_tracker_holds_a_post_that_day_by_the_citys_clock(cast: Cast) -> None:
+    tracker, story = cast("verifier"), cast.case()
+    post = Post.objects.filter(pk=tracker.post)
+    wanted: dict[str, Any] = {"tracker": tracker.account}
+    late = START.replace(hour=16, minute=30)  # half past midnight in Hangzhou, of the day after
+    today, after = START.date(), START.date() + timedelta(days=1)
+    for more, at, said in (
+        ({"valid_from": None, "valid_to": today}, START, "needs:tracker"),
+        ({"valid_from": after, "valid_to": None}, START, "needs:tracker"),
+        ({"valid_from": today, "valid_to": after}, late, "needs:tracker"),
+        ({"valid_from": today, "valid_to": after}, START, "ok"),
+        ({"valid_from": after, "valid_to": None}, late, "ok"),
+    ):
+        post.update(**more)
+        assert story.said("shift_leader", "track", at=at, **wanted) == said, more
+
+
+def test_what_came_with_a_later_report_is_no_step_and_proves_none(cast: Cast) -> None:
+    story, handler = cast.case("handling"), cast("handler")
+    sent = cast.proof(handler)
+    cast.report(handler, joins=story.id, evidence=(sent,))
+    kept = Evidence.objects.get(pk=sent)
+    assert (kept.case_id, kept.seq) == (story.id, None)
+    assert story.said("handler", "handle", note="已清理", evidence=(sent,)) == "needs:evidence"
+    assert story.said("handler", "handle", note="已清理", proof=True) == "ok"
 
 
 def test_a_file_proves_one_thing_once(cast: Cast) -> None:

@@ -71,13 +71,13 @@ BEGIN
 END
 $$;
 
--- The files of a request that may become evidence of the case: the sender's own, and not yet of another step.
+-- The files of a request that may become evidence of its step: the sender's own, and not yet of a case. What came with a
+-- report stays what it is: no later step can show it as its proof.
 CREATE FUNCTION cases_fresh(r cases_request) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN EXISTS (
         SELECT FROM cases_evidence e
-        WHERE e.id = ANY (r.evidence) AND e.seq IS NULL AND (e.case_id IS NULL OR e.case_id = r.case_id)
-          AND e.account_id IS NOT DISTINCT FROM r.account_id);
+        WHERE e.id = ANY (r.evidence) AND e.case_id IS NULL AND e.account_id IS NOT DISTINCT FROM r.account_id);
 END
 $$;
 
@@ -106,8 +106,11 @@ BEGIN
             SELECT FROM parties_account a
             JOIN parties_post p ON p.account_id = a.id AND p.role <> 'citizen'
             JOIN places_division d ON d.id = p.division_id
-            JOIN cases_kind k ON k.city_id = d.city_id
-            WHERE a.id = (r.facts ->> 'tracker_id')::bigint AND a.is_active AND k.id = c.kind_id)
+            JOIN places_city y ON y.id = d.city_id
+            JOIN cases_kind k ON k.city_id = y.id
+            CROSS JOIN LATERAL (SELECT (r.at AT TIME ZONE y.timezone)::date AS today) t
+            WHERE a.id = (r.facts ->> 'tracker_id')::bigint AND a.is_active AND k.id = c.kind_id
+              AND coalesce(p.valid_from <= t.today, true) AND coalesce(p.valid_to > t.today, true))
         WHEN 'tasks_done' THEN NOT EXISTS (
             SELECT FROM cases_task t WHERE t.case_id = c.id AND t.state = 'open' AND NOT t.lead)
         WHEN 'task' THEN EXISTS (
@@ -276,8 +279,8 @@ BEGIN
     ), proof AS (
         UPDATE cases_evidence e SET case_id = w.case_id, seq = w.seq
         FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r
-        WHERE w.verdict = 'ok' AND e.id = ANY (r.evidence) AND e.seq IS NULL
-          AND (e.case_id IS NULL OR e.case_id = w.case_id) AND e.account_id IS NOT DISTINCT FROM r.account_id
+        WHERE w.verdict = 'ok' AND e.id = ANY (r.evidence) AND e.case_id IS NULL
+          AND e.account_id IS NOT DISTINCT FROM r.account_id
     )
     INSERT INTO cases_outbox (topic, "case", facts, at)
     SELECT 'step', w.case_id,
@@ -379,8 +382,8 @@ BEGIN
         CROSS JOIN LATERAL jsonb_to_recordset(r.clocks)
             AS x (stage text, "limit" text, started_at timestamptz, due_at timestamptz, warn_at timestamptz)
         WHERE w.verdict = 'opened'
-    ), proof AS (
-        UPDATE cases_evidence e SET case_id = w.case_id, seq = w.seq
+    ), proof AS (  -- of the step that opens the case; what a later report brings is of no step
+        UPDATE cases_evidence e SET case_id = w.case_id, seq = CASE w.verdict WHEN 'opened' THEN 1 END
         FROM unnest(work) w CROSS JOIN LATERAL (SELECT (w.r).*) r
         WHERE w.verdict <> 'known' AND e.id = ANY (r.evidence) AND e.case_id IS NULL
           AND e.account_id IS NOT DISTINCT FROM r.account_id
