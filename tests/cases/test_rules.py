@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from chengshu.cases import rules
-from chengshu.cases.catalog import Catalog, catalog
+from chengshu.cases.catalog import Catalog, catalog, forget
 from chengshu.cases.dispatch import Facts, decide, find_unit, last_resort
-from chengshu.cases.models import Case, Outbox, Step
+from chengshu.cases.models import Case, CaseType, Outbox, Step
 from chengshu.core.errors import Conflict, Invalid, Mistakes, NotAllowed
-from chengshu.parties.models import Audit
-from chengshu.places.models import City
+from chengshu.parties.models import Audit, Department
+from chengshu.places.models import City, Part
 from tests.cases.people import APPEAL_TYPE, CENTRE, EAST, INCIDENT_TYPE, PHOTO_TYPE, START, STREET, UNIT, WEST, Cast
 
 NIGHT = START + timedelta(hours=12)
@@ -31,13 +31,12 @@ def facts(
 ) -> Facts:
     found = known.type(type) if type else None
     places = known.divisions[known.division(division, START.date())].path
-    codes = frozenset(known.divisions[p].code for p in places)
     fields: dict[str, Any] = {
         "source": "citizen",
         "severity": 3,
         "kind": found.kind_id if found else known.kind("urban").pk,
     }
-    return Facts(type=found.pk if found else None, at=at, places=places, place_codes=codes, **(fields | more))
+    return Facts(type=found.pk if found else None, at=at, places=places, **(fields | more))
 
 
 def rule(table: list[dict[str, Any]], known: Catalog, **more: Any) -> str:
@@ -118,6 +117,14 @@ def test_the_table_of_the_pack_has_no_mistake(known: Catalog) -> None:
     [
         ({"id": ""}, "needs `id`"),
         ({"unit": None}, "needs `id` and `unit`"),
+        ({"because": ""}, "reason"),
+        ({"because": None}, "reason"),
+        ({"comment": "试"}, "comment"),
+        ({"when": None}, "always matches"),
+        ({"when": {"source": [""]}}, "source"),
+        ({"unit": {"function": "metro", "level": "grid"}}, "grid"),
+        ({"unit": {"function": "metro", "city": "x"}}, "neither"),
+        ({"unit": {"function": "metro", "level": "community"}}, "community"),
         ({"when": ["kind"]}, "no mapping"),
         ({"when": {"colour": ["red"]}}, "colour"),
         ({"when": {"kind": ["no"]}}, "'no'"),
@@ -152,11 +159,48 @@ def test_every_mistake_is_told_with_its_rule(known: Catalog, wrong: dict[str, An
     assert any(what in m.what for m in found.value.mistakes), found.value
 
 
+def test_no_rule_names_what_is_retired_nor_sends_there(known: Catalog) -> None:
+    table = [{"id": "it", "when": {"type": [PHOTO_TYPE]}, "unit": UNIT, "because": "试"}, ALL]
+    rules.check(known, table)
+    CaseType.objects.filter(code=PHOTO_TYPE).update(active=False)
+    Department.objects.filter(code=UNIT).update(active=False)
+    forget()
+    now = catalog(known.city.pk)
+    with pytest.raises(Mistakes) as found:
+        rules.check(now, table)
+    told = " ".join(mistake.what for mistake in found.value.mistakes)
+    assert PHOTO_TYPE in told and UNIT in told
+    assert rule(table[:1], now) == "all"  # also where the table is older than the end of the unit
+
+
+def test_a_saved_table_is_one_that_a_pack_may_hold(cast: Cast) -> None:
+    [first] = rules.history(cast.city.pk)
+    saved = rules.save(cast("administrator"), [{**ALL, "when": None}], why="想改一改", seen=first.version)
+    assert saved.value == {"rules": [ALL]}
+
+
+def test_the_versions_listed_have_an_end(hangzhou: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MOST_VERSIONS", 2)
+    for version in (2, 3):
+        Part.objects.create(
+            city=hangzhou, name="dispatch", version=version, value={}, at=START, by="a", why="b", active=False
+        )
+    assert [part.version for part in rules.history(hangzhou.pk)] == [3, 2]
+
+
+def test_the_last_resort_goes_to_the_centre_and_not_where_the_rules_send(cast: Cast) -> None:
+    story = cast.case("registered")
+    story.move("shift_leader", "last_resort")
+    assert story.row.unit is not None and story.row.unit.code == CENTRE
+    step = Step.objects.filter(case=story.id).latest("seq")
+    assert step.facts["rule"] == "last_resort" and step.facts["because"]
+
+
 def test_all_mistakes_come_at_once(known: Catalog) -> None:
     table = [{"id": "a", "when": {"kind": ["no"]}, "unit": "NO"}, {"id": "a", "when": {"x": 1}, "unit": "HZ-YX"}]
     with pytest.raises(Mistakes) as found:
         rules.check(known, table)
-    assert {m.where for m in found.value.mistakes} == {"rule a", "last rule"} and len(found.value.mistakes) == 6
+    assert {m.where for m in found.value.mistakes} == {"rule a", "last rule"} and len(found.value.mistakes) == 8
 
 
 def test_an_empty_table_has_no_fallback(known: Catalog) -> None:

@@ -55,6 +55,13 @@ def test_near_in_place_time_and_type(cast: Cast) -> None:
     assert result[0].likeness == 1.0
 
 
+def test_of_long_texts_the_beginning_is_compared(cast: Cast) -> None:
+    case = reported(cast, description="路面有大量垃圾" + "甲乙" * 1_000)
+    twin = reported(cast, type="env.dirty_road", description="路面有大量垃圾" + "甲乙" * 300 + "另有他事" * 500)
+    [found] = suggest.duplicates(catalog(cast.city.pk), cast("operator"), case)
+    assert (found.case, found.likeness) == (twin, 1.0)
+
+
 def test_without_a_point_the_words_decide_within_the_division(cast: Cast) -> None:
     case = Case.objects.get(pk=cast.report(type=None, kind="urban").case)
     twin = Case.objects.get(pk=cast.report(type=None, kind="urban").case)
@@ -96,6 +103,10 @@ def test_the_unit_follows_the_type_that_is_considered(cast: Cast) -> None:
     now, then = suggest.unit(known, case), suggest.unit(known, case, known.type("street.smoking"))
     assert now is not None and then is not None
     assert (now.rule, then.rule) == ("cleanliness", "smoking")
+    move = next(move for move in known.moves.values() if move.code == "last_resort" and move.kind_id == case.kind_id)
+    last = suggest.unit(known, case, move=move)
+    assert last is not None
+    assert (last.rule, last.unit.last_resort) == ("last_resort", True)
 
 
 def test_cells_cover_the_circle() -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from chengshu.cases.catalog import Catalog
 from chengshu.cases.models import Case, CaseType, Move, State
 from chengshu.parties.models import Department
-from chengshu.places.models import Division, Level
+from chengshu.places.models import Level
 
-IN_BULK = frozenset(
-    {"note", "unit", "type_evidence", "type", "tasks_done", "task", "window"}
-)  # no file, no choice per case
+# What a move may need that is made on many cases by one form: no file, and no choice for each case.
+IN_BULK = frozenset({"note", "unit", "type_evidence", "type", "tasks_done", "task", "window"})
 WIDE = Level.DISTRICT  # units down to this level are offered also where the place of a case is not known exactly
 
 
@@ -42,12 +41,6 @@ def wide_units(known: Catalog) -> list[Department]:
     return sorted(
         (d for d in known.departments.values() if d.active and d.level <= WIDE), key=lambda d: (d.level, d.code)
     )
-
-
-def districts(known: Catalog) -> list[Division]:
-    """The districts of today, by code."""
-    today = Division.objects.filter(city=known.city, level=Level.DISTRICT, valid_to=None)
-    return list(today.order_by("code"))
 
 
 def moves_of(known: Catalog, role: str) -> list[Move]:
@@ -85,14 +78,21 @@ def majors(known: Catalog) -> list[CaseType]:
     return list(found.values())
 
 
-def bulk(known: Catalog, role: str, states_shown: Iterable[int]) -> list[tuple[Move, tuple[int, ...]]]:
-    """Moves that can be made on many cases at once, each with the shown states from which it leads.
+def at_once(move: Move, also: Collection[str] = ()) -> bool:
+    """Whether a move can be made on many cases by one form, which brings a note and perhaps what `also` names.
 
-    They need no more than a note or a unit; a dispatch without one goes where the rules send each case.
+    A unit is then advised for each case: that has a sense where the move gives the case to its first unit, not where
+    somebody means another one.
     """
+    gives = "create_task" in move.does and "cancel_tasks" not in move.does
+    return IN_BULK.union(also).issuperset(move.needs) and ("unit" not in move.needs or gives)
+
+
+def bulk(known: Catalog, role: str, states_shown: Iterable[int]) -> list[tuple[Move, tuple[int, ...]]]:
+    """Moves that can be made on many cases at once, each with the shown states from which it leads."""
     found: dict[str, tuple[Move, list[int]]] = {}
     for state in sorted(set(states_shown)):
         for move in known.moves_from(known.states[state].kind_id, state):
-            if role in move.roles and set(move.needs) <= IN_BULK:
+            if role in move.roles and at_once(move):
                 found.setdefault(move.code, (move, []))[1].append(state)
     return [(move, tuple(starts)) for move, starts in found.values()]

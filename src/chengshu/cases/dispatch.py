@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from chengshu.cases.catalog import Catalog
+from chengshu.cases.models import Move
 from chengshu.parties.models import Department
 from chengshu.places.models import Level
 
 LEVELS = {level.label: level.value for level in Level}
+COLUMNS = ("kind_id", "type_id", "source", "severity", "opened_at", "places")  # of a case, that the rules may ask of
+LAST_RESORT = "last_resort"  # the move that sends a case to the centre of its district instead of by the rules
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +27,13 @@ class Facts:
     severity: int
     at: datetime
     places: tuple[int, ...]
-    place_codes: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_row(
+        cls, kind: int, type: int | None, source: str, severity: int, at: datetime, places: Sequence[int]
+    ) -> Self:
+        """Of a row of a case's COLUMNS."""
+        return cls(kind=kind, type=type, source=source, severity=severity, at=at, places=tuple(places))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +44,16 @@ class Decision:
     rule: str
     because: str
     because_en: str
+
+
+def advise(catalog: Catalog, move: Move, facts: Facts) -> Decision | None:
+    """Where a move that gives work to a unit sends a case: the last resort to the centre around it, others by the rules."""
+    if move.code != LAST_RESORT:
+        return decide(catalog, facts)
+    centre = last_resort(catalog, facts.places)
+    if centre is None:
+        return None
+    return Decision(unit=centre, rule=move.code, because=move.why, because_en=move.why_en or move.why)
 
 
 def decide(catalog: Catalog, facts: Facts, rules: Sequence[Mapping[str, Any]] | None = None) -> Decision | None:
@@ -64,11 +83,15 @@ def matches(catalog: Catalog, when: Mapping[str, Any], facts: Facts) -> bool:
     }
     if any(name in when and value not in when[name] for name, value in named.items()):
         return False
-    if "division" in when and facts.place_codes.isdisjoint(map(str, when["division"])):
+    if "division" in when and _codes(catalog, facts.places).isdisjoint(map(str, when["division"])):
         return False
     if "severity_max" in when and facts.severity > when["severity_max"]:
         return False
     return "hours" not in when or when["hours"] == _hours(catalog, facts.at)
+
+
+def _codes(catalog: Catalog, places: Sequence[int]) -> set[str]:
+    return {catalog.divisions[place].code for place in places if place in catalog.divisions}
 
 
 def _hours(catalog: Catalog, at: datetime) -> str:
@@ -76,9 +99,10 @@ def _hours(catalog: Catalog, at: datetime) -> str:
 
 
 def find_unit(catalog: Catalog, wanted: str | Mapping[str, Any], places: Sequence[int]) -> Department | None:
-    """A department by code, or by function and level: the one whose jurisdiction is the nearest around the place."""
+    """An active department by code, or by function and level: the one whose jurisdiction is the nearest around the place."""
     if isinstance(wanted, str):
-        return catalog.department_codes.get(wanted)
+        named = catalog.department_codes.get(wanted)
+        return named if named and named.active else None
     level = LEVELS[wanted["level"]] if "level" in wanted else None
     candidates = catalog.functions.get(wanted["function"], ())
     fitting = [d for d in candidates if d.division_id in places and (level is None or d.level == level)]

@@ -15,15 +15,6 @@ def used(known: Catalog, *, days: int) -> frozenset[str]:
     """The ids of the rules that decide, by today's table, the newest thousand cases of the last days."""
     since = datetime.now(UTC) - timedelta(days=days)
     cases = Case.objects.filter(kind__city=known.city, opened_at__gte=since).order_by("-pk")
-    rows = cases.values_list("kind_id", "type_id", "source", "severity", "opened_at", "places")[:NEWEST]
-    decided = (dispatch.decide(known, _facts(known, *row)) for row in rows)
+    rows = cases.values_list(*dispatch.COLUMNS)[:NEWEST]
+    decided = (dispatch.decide(known, dispatch.Facts.of_row(*row)) for row in rows)
     return frozenset(decision.rule for decision in decided if decision)
-
-
-def _facts(
-    known: Catalog, kind: int, type: int | None, source: str, severity: int, at: datetime, places: list[int]
-) -> dispatch.Facts:
-    codes = frozenset(known.divisions[place].code for place in places if place in known.divisions)
-    return dispatch.Facts(
-        kind=kind, type=type, source=source, severity=severity, at=at, places=tuple(places), place_codes=codes
-    )

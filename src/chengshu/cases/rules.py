@@ -21,11 +21,14 @@ from chengshu.core.errors import Conflict, Invalid, Mistake, Mistakes, NotAllowe
 from chengshu.parties.models import Audit
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import EDITS_RULES
-from chengshu.places.models import City, Part
+from chengshu.places.models import City, Level, Part
 
 _LISTS = frozenset({"kind", "type", "major", "minor", "division", "source"})
 CONDITIONS = _LISTS | {"severity_max", "hours"}
+FIELDS = ("id", "when", "unit", "because", "because_en")
+LEVELS = tuple(name for name, level in dispatch.LEVELS.items() if level < Level.GRID)  # on which units stand
 MOST_SIMULATED = 20_000
+MOST_VERSIONS = 50  # that are listed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +48,10 @@ class Simulation:
 
 
 def check(known: Catalog, rules: Sequence[Mapping[str, Any]]) -> None:
-    """Raise Mistakes with everything that is wrong in a table, or Invalid when it cannot even be kept."""
+    """Raise Mistakes with everything that is wrong in a table, or Invalid when it cannot even be kept.
+
+    What is asked is what a city pack asks (packs/rule_files.py and its schema), so that every table can be exported and loaded.
+    """
     _check_kept(rules)
     found: list[Mistake] = []
     seen: Counter[str] = Counter(str(rule.get("id")) for rule in rules)
@@ -54,6 +60,9 @@ def check(known: Catalog, rules: Sequence[Mapping[str, Any]]) -> None:
         found += [Mistake(where=where, what=what, remedy=remedy) for what, remedy in _wrong(known, rule)]
         if seen[str(rule.get("id"))] > 1:
             found.append(Mistake(where=where, what=_("The id is used twice."), remedy=_("Give each rule its own.")))
+        if not rule.get("when") and place < len(rules):
+            what = _("It always matches: no rule after it is ever asked.")
+            found.append(Mistake(where=where, what=what, remedy=_("Move it to the end.")))
     if not rules or rules[-1].get("when"):
         remedy = _("End with a rule whose `when` is empty.")
         found.append(Mistake(where=_("last rule"), what=_("No fallback."), remedy=remedy))
@@ -75,11 +84,14 @@ def _check_kept(rules: Sequence[Mapping[str, Any]]) -> None:
 def _wrong(known: Catalog, rule: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not rule.get("id") or not rule.get("unit"):
         return [(_("A rule needs `id` and `unit`."), _("Add them."))]
-    found = [
+    found = [(_("Unknown field %(name)s.") % {"name": repr(name)}, _use(FIELDS)) for name in set(rule) - set(FIELDS)]
+    found += [
         (_("`%(name)s` is no text.") % {"name": name}, _("Write it as text."))
-        for name in ("id", "because", "because_en")
-        if not isinstance(rule.get(name, ""), str)
+        for name, types in (("id", str | int), ("because", str), ("because_en", str))
+        if not isinstance(rule.get(name, ""), types) or rule.get(name) is True
     ]
+    if not rule.get("because"):
+        found.append((_("It gives no reason (`because`)."), _("Say in a sentence why the case goes there.")))
     when = rule.get("when") or {}
     if not isinstance(when, Mapping):
         return [*found, (_("`when` is no mapping."), _("Write conditions as name: values."))]
@@ -89,7 +101,7 @@ def _wrong(known: Catalog, rule: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     for name in _LISTS & set(when):
         found += _wrong_values(known, name, when[name])
-    if when.get("severity_max", 1) not in (1, 2, 3, 4):
+    if when.get("severity_max", 1) not in (1, 2, 3, 4) or when.get("severity_max") is True:
         found.append((_is("severity_max", when["severity_max"]), _("Use 1 (urgent) to 4 (minor).")))
     if when.get("hours", "off") not in ("working", "off"):
         found.append((_is("hours", when["hours"]), _use(["working", "off"])))
@@ -113,36 +125,39 @@ def _wrong_values(known: Catalog, name: str, values: Any) -> list[tuple[str, str
     return [
         (lacking % {"name": name, "value": repr(value)}, _("Use one of the pack."))
         for value in values
-        if codes is not None and str(value) not in codes
+        if (str(value) not in codes if codes is not None else not (value and isinstance(value, str)))
     ]
 
 
 def _codes(known: Catalog, name: str) -> Collection[str] | None:
-    """What a condition may name; None where anything goes, for sources come from outside."""
+    """What a condition may name: nothing retired; None where anything goes, for sources come from outside."""
     match name:
         case "kind":
             return known.kind_codes
-        case "type":
-            return known.type_codes
         case "division":
             return {place.code for place in known.divisions.values()}
         case "source":
             return None
         case _:
-            return {getattr(type, name) for type in known.types.values()}
+            return {getattr(type, "code" if name == "type" else name) for type in known.types.values() if type.active}
 
 
 def _wrong_unit(known: Catalog, unit: Any) -> list[tuple[str, str]]:
     if isinstance(unit, str):
         what = _("No department %(code)s.") % {"code": repr(unit)}
-        return [] if unit in known.department_codes else [(what, _("Use a department's code."))]
-    if not isinstance(unit, Mapping) or "function" not in unit:
+        found = known.department_codes.get(unit)
+        return [] if found and found.active else [(what, _("Use the code of a department that is not retired."))]
+    if not isinstance(unit, Mapping) or "function" not in unit or set(unit) - {"function", "level"}:
         return [(_("The unit is neither a code nor a function with a level."), _("Write one of the two."))]
-    if str(unit["function"]) not in known.functions:
+    function, level = str(unit["function"]), str(unit.get("level", ""))
+    if function not in known.functions:
         what = _("No department has the function %(function)s.") % {"function": repr(unit["function"])}
         return [(what, _("Use a function of departments.csv."))]
-    if "level" in unit and str(unit["level"]) not in dispatch.LEVELS:
-        return [(_("No level %(level)s.") % {"level": repr(unit["level"])}, _use(dispatch.LEVELS))]
+    if level and level not in LEVELS:
+        return [(_("No level %(level)s.") % {"level": repr(unit["level"])}, _use(LEVELS))]
+    if level and not any(department.level == dispatch.LEVELS[level] for department in known.functions[function]):
+        what = _("No department of the level %(level)s has the function %(function)s.")
+        return [(what % {"level": level, "function": function}, _("Use a function and level of departments.csv."))]
     return []
 
 
@@ -154,20 +169,9 @@ def simulate(
     check(known, rules)
     since = (now or datetime.now(UTC)) - timedelta(days=days)
     cases = Case.objects.filter(kind__city=principal.city, places__contains=[principal.division], opened_at__gte=since)
-    rows = cases.order_by("-pk").values_list(
-        "number", "kind_id", "type_id", "source", "severity", "opened_at", "places"
-    )[:MOST_SIMULATED]
-    results = [(row[0], *_both(known, rules, _facts(known, *row[1:]))) for row in rows]
+    rows = cases.order_by("-pk").values_list("number", *dispatch.COLUMNS)[:MOST_SIMULATED]
+    results = [(row[0], *_both(known, rules, dispatch.Facts.of_row(*row[1:]))) for row in rows]
     return _summary(results)
-
-
-def _facts(
-    known: Catalog, kind: int, type: int | None, source: str, severity: int, at: datetime, places: list[int]
-) -> dispatch.Facts:
-    codes = frozenset(known.divisions[p].code for p in places if p in known.divisions)
-    return dispatch.Facts(
-        kind=kind, type=type, source=source, severity=severity, at=at, places=tuple(places), place_codes=codes
-    )
 
 
 def _both(
@@ -194,8 +198,8 @@ def _summary(results: Sequence[tuple[str, dispatch.Decision | None, dispatch.Dec
 
 
 def history(city: int) -> list[Part]:
-    """All versions of a city's table, newest first."""
-    return list(Part.objects.filter(city=city, name="dispatch").order_by("-version"))
+    """The newest versions of a city's table, newest first; the table of one is read when it is asked for."""
+    return list(Part.objects.filter(city=city, name="dispatch").defer("value").order_by("-version")[:MOST_VERSIONS])
 
 
 def save(principal: Principal, rules: Sequence[Mapping[str, Any]], *, why: str, seen: int) -> Part:
@@ -210,9 +214,10 @@ def save(principal: Principal, rules: Sequence[Mapping[str, Any]], *, why: str, 
         raise Invalid(what, where="why", remedy="Say why in a few words.")
     check_text("why", why, "why")
     check(known, rules)
+    table = [{**rule, "when": rule.get("when") or {}} for rule in rules]
     with transaction.atomic():
         City.objects.select_for_update().get(pk=principal.city)
-        part = _replace(principal, {"rules": list(rules)}, why.strip(), seen)
+        part = _replace(principal, {"rules": table}, why.strip(), seen)
         City.objects.filter(pk=principal.city).update(version=F("version") + 1)
         facts = {"part": "dispatch", "version": part.version, "why": part.why}
         Audit.objects.create(account_id=principal.account, post_id=principal.post, action="rules.save", facts=facts)

@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 
 from chengshu.cases import dispatch
 from chengshu.cases.catalog import Catalog
-from chengshu.cases.models import Case, CaseType
+from chengshu.cases.models import Case, CaseType, Move
 from chengshu.cases.visibility import visible
 from chengshu.core.text import index_terms, query_terms
 from chengshu.parties.principal import Principal
 
 EARTH_RADIUS = 6_371_008.8  # metres, IUGG mean
+COMPARED = 500  # characters of a case's words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,15 +87,15 @@ def limits(catalog: Catalog, type: CaseType, at: datetime) -> list[LimitSuggesti
     ]  # fmt: skip
 
 
-def unit(catalog: Catalog, case: Case, type: CaseType | None = None) -> dispatch.Decision | None:
-    """The unit that the dispatch rules choose for a case, perhaps under another type."""
-    places = tuple(case.places)
-    codes = frozenset(catalog.divisions[p].code for p in places if p in catalog.divisions)
+def unit(
+    catalog: Catalog, case: Case, type: CaseType | None = None, move: Move | None = None
+) -> dispatch.Decision | None:
+    """The unit to which a case goes by the dispatch rules, or by a move with a rule of its own; perhaps under another type."""
     facts = dispatch.Facts(
         kind=case.kind_id, type=type.pk if type else case.type_id, source=case.source, severity=case.severity,
-        at=case.opened_at, places=places, place_codes=codes,
+        at=case.opened_at, places=tuple(case.places),
     )  # fmt: skip
-    return dispatch.decide(catalog, facts)
+    return dispatch.advise(catalog, move, facts) if move else dispatch.decide(catalog, facts)
 
 
 def duplicates(catalog: Catalog, principal: Principal, case: Case, *, most: int = 5) -> list[Duplicate]:
@@ -113,7 +114,8 @@ def duplicates(catalog: Catalog, principal: Principal, case: Case, *, most: int 
     else:
         near = near.filter(division=case.division_id)
     candidates = near.exclude(pk=case.pk).select_related("type", "state", "unit").order_by("-opened_at", "-pk")[:200]
-    found = filter(None, (_compare(case, other, radius) for other in candidates))
+    words = _words(case)
+    found = filter(None, (_compare(case, words, other, radius) for other in candidates))
     return sorted(found, key=lambda d: (-d.likeness, d.distance))[:most]
 
 
@@ -130,13 +132,18 @@ def distance(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
     return 2 * EARTH_RADIUS * math.asin(min(1.0, math.sqrt(h)))
 
 
-def _compare(case: Case, other: Case, radius: float) -> Duplicate | None:
+def _words(case: Case) -> list[str]:
+    """The terms by which cases are compared: of the beginning of a text, for cutting long ones takes long."""
+    return query_terms(f"{case.title} {case.description}"[:COMPARED])
+
+
+def _compare(case: Case, words: Sequence[str], other: Case, radius: float) -> Duplicate | None:
     metres = _metres(case, other)
-    likeness = jaccard(
-        query_terms(f"{case.title} {case.description}"), query_terms(f"{other.title} {other.description}")
-    )
+    if metres > radius:
+        return None
+    likeness = jaccard(words, _words(other))
     same_type = case.type_id is not None and case.type_id == other.type_id
-    if metres > radius or not (same_type or likeness >= 0.2):
+    if not (same_type or likeness >= 0.2):
         return None
     hours = abs((case.opened_at - other.opened_at).total_seconds()) / 3600
     because = _("%(metres).0f m away, %(hours).1f h apart, %(likeness).0f %% of the words shared") % {

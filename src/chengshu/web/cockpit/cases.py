@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,30 +12,29 @@ from django.db.models import F, QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
+from django.utils.translation import gettext_noop
 
+from chengshu.cases import choices
 from chengshu.cases.advance import advance
 from chengshu.cases.catalog import Catalog
-from chengshu.cases.detail import explain
 from chengshu.cases.models import Case, Move
 from chengshu.cases.overview import NONE, Asked, at_hour, listed, narrowed, with_related
-from chengshu.cases.records import MoveRequest, Verdict
 from chengshu.core.errors import Invalid
 from chengshu.evaluation.indicators import indicator
 from chengshu.evaluation.series import NOBODY, behind
-from chengshu.evaluation.shifts import made_in, shift_at
+from chengshu.evaluation.shifts import made_in, shift_at, span
 from chengshu.parties.access import colleagues
 from chengshu.parties.models import Account
+from chengshu.web import batch
 from chengshu.web.cockpit.overview import NAMES
-from chengshu.web.cockpit.place import Here, a_day, here
+from chengshu.web.cockpit.place import Here, here
 from chengshu.web.context import WATCHING
+from chengshu.web.days import a_day, a_time
 from chengshu.web.pages import Request, back, page, respond, text
 from chengshu.web.words import day, language, local, moment
 
 SIZE = 100
 VERBS = ("supervise", "urge", "track")  # offered first, in this order
-NEEDS = frozenset({"note", "unit", "tracker", "type", "type_evidence"})  # what the form of many cases can bring
-VERSIONS = 9  # digits of a version
 SAYS = {
     "open": gettext_noop("Cases that are neither closed nor ended otherwise."),
     "overdue": gettext_noop(
@@ -170,9 +167,9 @@ def _of_indicator(request: Request, place: Here) -> Found:
         raise Invalid(_("The period ends before it begins."), where="last", remedy=_("Give the earlier day first."))
     unit, type = _unit(place.known, text(request, "unit", 100)), text(request, "type", 100)
     ids = behind(request.principal, each, first, last, division=place.division, unit=unit)
-    span = day(first) if first == last else f"{day(first)} – {day(last)}"
+    days = day(first) if first == last else f"{day(first)} – {day(last)}"
     asked = Asked(which="open", division=place.division, unit=text(request, "unit", 100), type=type)
-    title = _title(place, each.label.to(language()), [*_narrowed(place.known, asked), span])
+    title = _title(place, each.label.to(language()), [*_narrowed(place.known, asked), days])
     found = _counted(title, each.definition.to(language()), ids, once=not each.measure.case)
     if type or text(request, "below", 1):
         found = _of(found, narrowed(place.known, found.cases, replace(asked, unit="", below=text(request, "below", 1))))
@@ -193,23 +190,20 @@ def _of(found: Found, cases: QuerySet[Case]) -> Found:
 def _at_hour(request: Request, place: Here, found: Found) -> Found:
     """Those that came in on one weekday at one hour."""
     weekday, hour = text(request, "weekday", 1), text(request, "hour", 2)
-    if not (_digits(weekday) and _digits(hour)):
+    if not (weekday.isdecimal() and hour.isdecimal()):
         raise Invalid(_("This is not an hour."), where="hour", remedy=_("Open it from the table."))
     cases = at_hour(place.known, found.cases, int(weekday), int(hour))
     return replace(_of(found, cases), title=f"{found.title} · {int(hour):02d}:00")
 
 
 def _of_shift(request: Request, place: Here) -> Found:
-    code = text(request, "made", 50)
-    try:
-        start = datetime.fromisoformat(text(request, "start", 40))
-    except ValueError as error:
-        raise Invalid(_("This is not a time."), where="start", remedy=_("Open it from the handover.")) from error
-    shift = shift_at(place.known, start.replace(tzinfo=start.tzinfo or place.known.zone))
-    ids = made_in(request.principal, place.division, shift, code)
-    name = next((local(move, "label") for move in place.known.moves.values() if move.code == code), code)
-    span = f"{moment(shift.start, place.known.zone)} – {moment(shift.end, place.known.zone)}"
-    return _counted(_title(place, name, [span]), _("Cases on which this move was made in the shift."), ids)
+    code, zone = text(request, "made", 50), place.known.zone
+    start = a_time(text(request, "start", 40), zone, _("Open it from the handover."))
+    told = span(place.known, place.division, shift_at(place.known, start))
+    ids = made_in(request.principal, place.division, told, code)
+    words = f"{moment(told.start, zone)} – {moment(told.end, zone)}"
+    title = _title(place, batch.label(place.known, code), [words])
+    return _counted(title, _("Cases on which this move was made in the shift."), ids)
 
 
 def _counted(title: str, definition: str, ids: QuerySet[Any, UUID], *, once: bool = False) -> Found:
@@ -222,7 +216,7 @@ def offered(known: Catalog, role: str, cases: Sequence[Case]) -> list[Move]:
     found: dict[str, Move] = {}
     for state, kind in sorted({(case.state_id, case.kind_id) for case in cases}):
         for move in known.moves_from(kind, state):
-            if role in move.roles and set(move.needs) <= NEEDS:
+            if role in move.roles and choices.at_once(move, also=["tracker"]):
                 found.setdefault(move.code, move)
     rank = {code: at for at, code in enumerate(VERBS)}
     return sorted(found.values(), key=lambda move: (rank.get(move.code, len(rank)), move.rank))
@@ -231,44 +225,10 @@ def offered(known: Catalog, role: str, cases: Sequence[Case]) -> list[Move]:
 @page("POST", roles=WATCHING)
 def act(request: Request) -> HttpResponse:
     """Make one move on all cases chosen, and tell what became of each."""
-    code, chosen = text(request, "move", 50), request.POST.getlist("case")[:SIZE]
-    if not code or not chosen:
+    code = text(request, "move", 50)
+    requests = batch.chosen(request, code, SIZE) if code else []
+    if not requests:
         messages.warning(request, _("Choose cases and a move."))
         return back(request, reverse("cockpit"))
-    verdicts = advance([_request(request, each, code) for each in chosen], actor=request.principal)
-    _tell(request, here(request).known, code, verdicts)
+    batch.tell(request, code, advance(requests, actor=request.principal))
     return back(request, reverse("cockpit"))
-
-
-def _request(request: Request, chosen: str, code: str) -> MoveRequest:
-    """A chosen row is `id:version`, so that whoever moved it first is not overrun."""
-    id, _colon, version = chosen.partition(":")
-    tracker = text(request, "tracker", 10)
-    try:
-        case = UUID(id)
-    except ValueError:
-        case = None
-    if case is None or not _digits(version) or (tracker and not _digits(tracker)):
-        raise Invalid(_("This list of cases cannot be read."), where="case", remedy=_("Open it again."))
-    return MoveRequest(
-        case=case,
-        move=code,
-        version=int(version),
-        note=text(request, "note"),
-        tracker=int(tracker) if tracker else None,
-    )
-
-
-def _digits(value: str) -> bool:
-    return value.isascii() and value.isdecimal() and len(value) <= VERSIONS
-
-
-def _tell(request: Request, known: Catalog, code: str, verdicts: Sequence[Verdict]) -> None:
-    name = next((local(m, "label") for m in known.moves.values() if m.code == code), code)
-    if done := sum(verdict.ok for verdict in verdicts):
-        words = ngettext("%(move)s: %(n)s case.", "%(move)s: %(n)s cases.", done)
-        messages.success(request, words % {"move": name, "n": done})
-    for (verdict, detail), count in Counter((v.verdict, v.detail) for v in verdicts if not v.ok).items():
-        words = ngettext("%(n)s case was not moved", "%(n)s cases were not moved", count) % {"n": count}
-        why = _("Your post does not make this move.") if verdict == "forbidden" else explain(verdict, detail)
-        messages.error(request, f"{words}: {why}")

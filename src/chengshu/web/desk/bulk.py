@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,10 +16,9 @@ from django.utils.translation import ngettext
 from chengshu.cases import search
 from chengshu.cases.advance import UNDO, advance, foresee
 from chengshu.cases.catalog import Catalog
-from chengshu.cases.detail import explain
 from chengshu.cases.models import Case
 from chengshu.cases.records import MoveRequest, Verdict
-from chengshu.core.errors import Invalid
+from chengshu.web import batch
 from chengshu.web.context import DESK
 from chengshu.web.pages import Request, back, known, page, respond, text
 from chengshu.web.words import local
@@ -71,7 +69,7 @@ class PreviewPage:
 @page("POST", roles=DESK)
 def preview(request: Request) -> HttpResponse:
     """Which of the chosen cases the move can be made on, where they would go, and why the others stay."""
-    code, chosen, requests = _requests(request)
+    code, requests = _requests(request)
     if not requests:
         messages.warning(request, _("Choose cases and a move."))
         return back(request, reverse("desk"))
@@ -80,9 +78,9 @@ def preview(request: Request) -> HttpResponse:
     cases = {case.pk: case for case in _cases(request, requests)}
     page = PreviewPage(
         move=code,
-        label=label(catalog, code),
+        label=batch.label(catalog, code),
         rows=[_row(catalog, cases[v.case], v, unit) for v, unit in foreseen if v.case in cases],
-        chosen=chosen,
+        chosen=request.POST.getlist("case")[:MOST],
         note=text(request, "note"),
         unit=text(request, "unit", 100),
         next=text(request, "next", 4_000),
@@ -101,19 +99,19 @@ def _row(catalog: Catalog, case: Case, verdict: Verdict, unit: int | None) -> Fo
         case=case,
         ok=verdict.verdict == "ok",
         unit=local(department, "name") if department else "",
-        why="" if verdict.verdict == "ok" else _why(verdict.verdict, verdict.detail),
+        why="" if verdict.verdict == "ok" else batch.why(verdict.verdict, verdict.detail),
     )
 
 
 @page("POST", roles=DESK)
 def move(request: Request) -> HttpResponse:
     """Make one move on all cases chosen, and tell what became of each."""
-    code, _chosen, requests = _requests(request)
+    code, requests = _requests(request)
     if not requests:
         messages.warning(request, _("Choose cases and a move."))
         return back(request, reverse("desk"))
     verdicts = advance(requests, actor=request.principal)
-    _tell(request, code, verdicts)
+    batch.tell(request, code, verdicts)
     _remember(request, code, verdicts)
     return back(request, reverse("desk"))
 
@@ -126,7 +124,7 @@ def undo(request: Request) -> HttpResponse:
         messages.warning(request, _("There is nothing to take back."))
         return HttpResponseRedirect(reverse("desk"))
     requests = [MoveRequest(case=UUID(case), version=version, move=done["move"]) for case, version in done["cases"]]
-    _tell(request, done["move"], advance(requests, actor=request.principal))
+    batch.tell(request, done["move"], advance(requests, actor=request.principal))
     return back(request, reverse("desk"))
 
 
@@ -148,46 +146,12 @@ def _remember(request: Request, code: str, verdicts: Sequence[Verdict]) -> None:
     request.session[SESSION] = {
         "move": back_by,
         "cases": done,
-        "words": words % {"move": label(known(request), code), "n": len(done)},
+        "words": words % {"move": batch.label(known(request), code), "n": len(done)},
         "at": datetime.now(UTC).isoformat(),
     }
 
 
-def _requests(request: Request) -> tuple[str, list[str], list[MoveRequest]]:
-    """The move, the rows chosen, and both as requests."""
-    code, chosen = text(request, "move", 50), request.POST.getlist("case")[:MOST]
-    return code, chosen, [_request(request, each, code) for each in chosen] if code else []
-
-
-def _request(request: Request, chosen: str, code: str) -> MoveRequest:
-    """A chosen row is `id:version`, so that whoever moved it first is not overrun."""
-    id, _colon, version = chosen.partition(":")
-    try:
-        case, seen = UUID(id), int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else None
-    except ValueError:
-        seen = None
-    if seen is None:
-        raise Invalid(_("This list of cases cannot be read."), where="case", remedy=_("Open it again."))
-    return MoveRequest(
-        case=case, move=code, version=seen, note=text(request, "note"), unit=text(request, "unit", 100) or None
-    )
-
-
-def label(catalog: Catalog, code: str) -> str:
-    return next((local(m, "label") for m in catalog.moves.values() if m.code == code), code)
-
-
-def _tell(request: Request, code: str, verdicts: Sequence[Verdict]) -> None:
-    name = label(known(request), code)
-    if done := sum(verdict.ok for verdict in verdicts):
-        words = ngettext("%(move)s: %(n)s case.", "%(move)s: %(n)s cases.", done)
-        messages.success(request, words % {"move": name, "n": done})
-    refused = Counter((v.verdict, v.detail) for v in verdicts if not v.ok)
-    for (verdict, detail), count in refused.items():
-        numbers = _(", ").join(v.number or "?" for v in verdicts if (v.verdict, v.detail) == (verdict, detail))[:200]
-        words = ngettext("%(n)s case was not moved", "%(n)s cases were not moved", count) % {"n": count}
-        messages.error(request, f"{words} ({numbers}): {_why(verdict, detail)}")
-
-
-def _why(verdict: str, detail: str) -> str:
-    return _("Your post does not make this move.") if verdict == "forbidden" else explain(verdict, detail)
+def _requests(request: Request) -> tuple[str, list[MoveRequest]]:
+    """The move, and what is asked of each row chosen."""
+    code = text(request, "move", 50)
+    return code, batch.chosen(request, code, MOST) if code else []
