@@ -16,6 +16,7 @@ from chengshu.cases.advance import advance
 from chengshu.cases.models import Case
 from chengshu.cases.records import MoveRequest
 from chengshu.evaluation.counts import count_all
+from chengshu.evaluation.models import Handover, ShiftNote
 from chengshu.parties.models import Account
 from chengshu.parties.principal import Principal
 from chengshu.places.models import City, Division
@@ -67,7 +68,7 @@ def town(case: MakeCase, who: Who) -> list[Case]:
     """Cases all over the road: new, urged, dispatched and late, returned, closed, reopened."""
     made = [case(stages) for stages in (0, 0, 3, 4, 7, 7)]
     late, returned, again = made[2], made[3], made[5]
-    requests = [
+    requests: list[tuple[Case, str, str, dict[str, Any]]] = [
         (late, "urge", "shift", {}),
         (returned, "return", "handler", {"note": "不属于本单位职责范围"}),
         (again, "reopen", "shift", {"note": "问题重现，重新处理"}),
@@ -169,7 +170,10 @@ def test_odd_questions_are_answered_in_words(browser: Browser) -> None:
         ("/cockpit/cases?made=close&start=x", 422), ("/cockpit/handover?start=x", 422),
         ("/cockpit?days=x&division=x", 404), ("/cockpit/cases?which=open&from=x&unit=nobody&type=-", 200),
         ("/cockpit/cases?indicator=reported&hour=x&weekday=1", 422), ("/cockpit/handover/99", 404),
-        ("/cockpit/cases?indicator=reported&hour=99&weekday=9", 200),
+        ("/cockpit/cases?indicator=reported&hour=99&weekday=9", 200), ("/cockpit?division=" + "9" * 5000, 404),
+        ("/cockpit/cases?made=close&start=9999-12-31T23:59", 422), ("/cockpit/cases?made=close&start=0001-01-01", 422),
+        ("/cockpit/handover?start=9999-12-31T23:59", 422), ("/cockpit/handover?start=0001-01-01", 422),
+        ("/cockpit/handover?start=2099-01-01", 200), ("/cockpit/cases?indicator=reported&hour=²&weekday=1", 422),
     ):  # fmt: skip
         assert client.get(path).status_code == status, path
 
@@ -217,10 +221,45 @@ def test_the_handover_needs_two_people_and_stays_as_it_was(browser: Browser, tow
     assert shift.post(f"{record}/take").status_code == 403
     assert browser("leader").get(record).status_code == 404
     assert next_shift.post("/cockpit/handover/sign", {}).status_code == 409
-    assert next_shift.post("/cockpit/handover/note", {"text": "补充说明"}).status_code == 409
     assert next_shift.post(f"{record}/take", {"note": "收到"}).status_code == 302
     assert "收到" in text_of(shift, record)
     assert next_shift.post(f"{record}/take").status_code == 409
+
+
+def test_what_is_noted_and_signed_for_a_district_stays_with_it(browser: Browser, town: list[Case]) -> None:
+    client, west = browser("shift"), Division.objects.get(code="330106", valid_to=None).pk
+    page = text_of(client, f"/cockpit/handover?division={west}")
+    note, sign = (re.findall(rf'action="(/cockpit/handover/{act}[^"]*)"', page)[-1] for act in ("note", "sign"))
+    client.post(html.unescape(note), {"text": "只与西湖区有关"})
+    record = client.post(html.unescape(sign), {})["Location"]
+    assert (ShiftNote.objects.get().division_id, Handover.objects.get().division_id) == (west, west)
+    assert "只与西湖区有关" in text_of(client, record)
+    assert "只与西湖区有关" not in text_of(client, "/cockpit/handover")
+
+
+def test_what_happens_after_signing_belongs_to_the_next_shift(browser: Browser, town: list[Case], who: Who) -> None:
+    client = browser("shift")
+    record = client.post("/cockpit/handover/sign", {"note": "提前交班"})["Location"]
+    made = re.compile(r'href="([^"]*made=[^"]*)"[^>]*>(?:(?!</a>).)*?<b[^>]*>(\d+)</b>', re.S)
+    told = made.findall(text_of(client, record))
+    [verdict] = advance([MoveRequest(case=town[0].pk, move="accept")], actor=who("operator"))
+    assert verdict.ok
+    assert client.post("/cockpit/handover/note", {"text": "签字后又来一件"})["Location"].endswith("#notes")
+    page = text_of(client, "/cockpit/handover")  # no way back to the record only: the next shift is there
+    assert "签字后又来一件" in page
+    assert "Sign the shift off" not in page
+    [(href, count)] = [(href, int(count)) for href, count in made.findall(page) if "made=accept" in href]
+    assert (count, counted(text_of(client, html.unescape(href)))) == (1, 1)
+    assert len(made.findall(page)) == 1  # what the record tells is not told twice
+    assert told
+    assert all(counted(text_of(client, html.unescape(href))) == int(count) for href, count in told)
+
+
+def test_many_cases_are_not_sent_to_one_unit_or_split_at_once(browser: Browser, town: list[Case]) -> None:
+    page = text_of(browser("dispatcher"), "/cockpit/cases?which=open")
+    offered = set(re.findall(r'name="move" value="(\w+)"', page))
+    assert "dispatch" in offered
+    assert offered.isdisjoint({"redispatch", "split"})
 
 
 def test_parts_refresh_themselves(browser: Browser, town: list[Case]) -> None:

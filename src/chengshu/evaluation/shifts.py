@@ -46,9 +46,10 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShiftReport:
-    """What happened in a shift and what it leaves behind."""
+    """What happened in a shift and what it leaves behind; `told` is the span of time that it tells of."""
 
     shift: Shift
+    told: Shift
     made: Sequence[Made]
     hot: Sequence[Case]
     notes: Sequence[ShiftNote]
@@ -87,13 +88,36 @@ def earlier(known: Catalog, shift: Shift, count: int = KEPT) -> list[Shift]:
     return found
 
 
+def running(known: Catalog, division: int, now: datetime) -> Shift:
+    """The shift to which belongs what happens now: the present one or, once that is signed off, the next."""
+    present = shift_at(known, now)
+    return shift_at(known, present.end) if _of(Handover, division, present).exists() else present
+
+
+def span(known: Catalog, division: int, shift: Shift) -> Shift:
+    """The time that the report of a shift tells of, so that no move falls between two of them.
+
+    One that is signed off before it ends tells of the time until then, and the next one begins there.
+    """
+    [before] = earlier(known, shift, 1)
+    signed = dict(
+        Handover.objects.filter(division=division, start__in=[before.start, shift.start]).values_list("start", "at")
+    )
+    return Shift(
+        start=min(shift.start, signed.get(before.start, shift.start)),
+        end=min(shift.end, signed.get(shift.start, shift.end)),
+    )
+
+
 def report(principal: Principal, division: int, shift: Shift, now: datetime) -> ShiftReport:
     """The shift as it stands now; once signed, the record says how it stood then."""
     known = catalog(principal.city)
     place = within(principal, known, division)
+    told = span(known, place, shift)
     return ShiftReport(
         shift=shift,
-        made=_made(known, place, shift),
+        told=told,
+        made=_made(known, place, told),
         hot=must_act(known, place, now, HOT),
         notes=list(_of(ShiftNote, place, shift).select_related("case", "account").order_by("at")),
         handover=_of(Handover, place, shift).select_related("account", "takeover__account", "division").first(),
@@ -104,13 +128,13 @@ def _of(model: Any, division: int, shift: Shift) -> QuerySet[Any]:
     return model.objects.filter(division=division, start=shift.start)  # type: ignore[no-any-return]
 
 
-def _steps(known: Catalog, division: int, shift: Shift) -> QuerySet[Step]:
-    return Step.objects.filter(area(known, division, "case__"), at__gte=shift.start, at__lt=shift.end)
+def _steps(known: Catalog, division: int, told: Shift) -> QuerySet[Step]:
+    return Step.objects.filter(area(known, division, "case__"), at__gte=told.start, at__lt=told.end)
 
 
-def _made(known: Catalog, division: int, shift: Shift) -> list[Made]:
+def _made(known: Catalog, division: int, told: Shift) -> list[Made]:
     """The moves that people and the system made, in the order of the road, joined by code over kinds of cases."""
-    rows = _steps(known, division, shift).values_list("move__code").annotate(n=Count("case_id")).order_by()
+    rows = _steps(known, division, told).values_list("move__code").annotate(n=Count("case_id")).order_by()
     counts = dict(rows)
     first: dict[str, Move] = {}
     for move in sorted(known.moves.values(), key=lambda m: (m.rank, m.pk)):
@@ -118,35 +142,41 @@ def _made(known: Catalog, division: int, shift: Shift) -> list[Made]:
     return [Made(move=move, count=counts[code]) for code, move in first.items() if code in counts]
 
 
-def made_in(principal: Principal, division: int, shift: Shift, code: str) -> QuerySet[Any, UUID]:
-    """The ids of the cases on which a move was made in a shift, one for every time."""
+def made_in(principal: Principal, division: int, told: Shift, code: str) -> QuerySet[Any, UUID]:
+    """The ids of the cases on which a move was made in the span of a shift, one for every time."""
     known = catalog(principal.city)
-    steps = _steps(known, within(principal, known, division), shift)
+    steps = _steps(known, within(principal, known, division), told)
     return steps.filter(move__code=code).order_by("-at", "case_id").values_list("case_id", flat=True)
 
 
 def note(principal: Principal, division: int, shift: Shift, text: str, case: Case | None, now: datetime) -> ShiftNote:
-    """Leave a remark for the next shift.
+    """Leave a remark for the next shift; on one that is signed off already, with the shift that runs.
 
     Raises:
         NotAllowed: the post leads no shift.
         Invalid: the remark is empty.
-        Conflict: the shift is signed off already.
     """
     place = _signer(principal, division)
     words = text.strip()
     if not words:
         raise Invalid(_("The note is empty."), where="text", remedy=_("Write what the next shift must know."))
     if _of(Handover, place, shift).exists():
-        raise _signed()
+        shift = running(catalog(principal.city), place, now)
     return ShiftNote.objects.create(
         division_id=place, start=shift.start, case=case, text=words[:LONGEST], at=now, **_by(principal)
     )
 
 
 def sign(principal: Principal, division: int, shift: Shift, text: str, now: datetime) -> Handover:
-    """Sign a shift off with what it leaves behind. Raises NotAllowed, or Conflict when somebody signed before."""
+    """Sign a shift off with what it leaves behind.
+
+    Raises:
+        NotAllowed: the post leads no shift.
+        Conflict: somebody signed before, or the shift has not begun.
+    """
     place = _signer(principal, division)
+    if now < shift.start:
+        raise Conflict(_("This shift has not begun yet."), remedy=_("Sign it off when it ends."))
     told = report(principal, place, shift, now)
     try:
         with transaction.atomic():
@@ -218,7 +248,7 @@ def _signer(principal: Principal, division: int) -> int:
 
 
 def _signed() -> Conflict:
-    return Conflict(_("This shift is signed off already."), remedy=_("Write it into the shift that runs now."))
+    return Conflict(_("This shift is signed off already."), remedy=_("Leave a note: it goes into the shift that runs."))
 
 
 def _by(principal: Principal) -> dict[str, int | None]:

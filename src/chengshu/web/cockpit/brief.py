@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from chengshu.cases.models import Case
 from chengshu.cases.overview import must_act
 from chengshu.evaluation.brief import Brief, Figure, brief
-from chengshu.web.cockpit.place import Here, a_day, here, weekday
+from chengshu.web.cockpit.place import Here, here, weekday
 from chengshu.web.cockpit.tiles import say
 from chengshu.web.context import WATCHING
+from chengshu.web.days import a_day
 from chengshu.web.pages import Request, page, respond, text
 from chengshu.web.words import language
 

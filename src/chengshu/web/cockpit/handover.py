@@ -12,23 +12,24 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from chengshu.cases.detail import find as find_case
-from chengshu.core.errors import Invalid
 from chengshu.evaluation import shifts
 from chengshu.evaluation.models import Handover, ShiftNote
 from chengshu.evaluation.shifts import Shift, ShiftReport
 from chengshu.parties.principal import Principal
 from chengshu.web.cockpit.place import Here, here
 from chengshu.web.context import WATCHING
+from chengshu.web.days import a_time
 from chengshu.web.pages import Request, page, respond, text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HandoverPage:
-    """A shift: as it is now, and if signed, the record. `may` says whether this person signs or takes over."""
+    """A shift as it is now, and whether this person leaves notes for the next one and signs it off."""
 
     here: Here
     report: ShiftReport
     running: bool
+    may_note: bool
     may_sign: bool
     shifts: Sequence[tuple[Shift, str, bool]]
     waiting: Sequence[Handover]
@@ -47,10 +48,9 @@ class RecordPage:
 
 @page(roles=WATCHING)
 def show(request: Request) -> HttpResponse:
-    """The shift that runs now, or one that began at `start`."""
+    """The shift that runs, or one that began at `start`."""
     place = here(request)
-    shift = _shift(request, place)
-    now = shifts.shift_at(place.known, place.now)
+    shift, now = _shift(request, place), shifts.running(place.known, place.division, place.now)
     found = shifts.report(request.principal, place.division, shift, place.now)
     if found.handover:
         return HttpResponseRedirect(place.at("handover_record", found.handover.pk))
@@ -59,7 +59,8 @@ def show(request: Request) -> HttpResponse:
         here=place,
         report=found,
         running=shift == now,
-        may_sign=request.principal.role in shifts.SIGNS,
+        may_note=request.principal.role in shifts.SIGNS,
+        may_sign=request.principal.role in shifts.SIGNS and shift.start <= place.now,
         shifts=[(each, place.at("handover", start=each.start.isoformat()), each == shift) for each in choices],
         waiting=[each for each in shifts.latest(request.principal, place.division) if not hasattr(each, "takeover")],
     )
@@ -67,14 +68,13 @@ def show(request: Request) -> HttpResponse:
 
 
 def _shift(request: Request, place: Here) -> Shift:
+    """The shift asked for, of those that have begun, or the one that runs."""
+    running = shifts.running(place.known, place.division, place.now)
     value = text(request, "start", 40)
     if not value:
-        return shifts.shift_at(place.known, place.now)
-    try:
-        start = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise Invalid(_("This is not a time."), where="start", remedy=_("Choose one of the shifts.")) from error
-    return shifts.shift_at(place.known, min(start.replace(tzinfo=start.tzinfo or place.known.zone), place.now))
+        return running
+    start = a_time(value, place.known.zone, _("Choose one of the shifts."))
+    return shifts.shift_at(place.known, start) if start < running.start else running
 
 
 @page("POST", roles=WATCHING)
@@ -83,9 +83,10 @@ def note(request: Request) -> HttpResponse:
     place = here(request)
     shift, number = _shift(request, place), text(request, "case", 60)
     case = find_case(request.principal, number) if number else None
-    shifts.note(request.principal, place.division, shift, text(request, "text", shifts.LONGEST), case, place.now)
+    words = text(request, "text", shifts.LONGEST)
+    made = shifts.note(request.principal, place.division, shift, words, case, place.now)
     messages.success(request, _("Noted for the next shift."))
-    return HttpResponseRedirect(place.at("handover", start=shift.start.isoformat()) + "#notes")
+    return HttpResponseRedirect(place.at("handover", start=made.start.isoformat()) + "#notes")
 
 
 @page("POST", roles=WATCHING)

@@ -10,13 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import Catalog, Place
-from chengshu.core.errors import Invalid
 from chengshu.evaluation.series import within
-from chengshu.web.pages import Request, known, text
+from chengshu.web.pages import Request, known
 
 SPANS = (7, 28, 90)  # days that a line may show
 SPAN = 28
-YEARS = range(2000, 2101)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,12 +75,15 @@ class Here:
 
 
 def here(request: Request) -> Here:
-    """Where this page looks: by its query, else the whole jurisdiction. Raises NotFound outside it."""
+    """Where this page looks: by the query of its address (that of a form's as well), else the whole jurisdiction.
+
+    Raises NotFound outside it.
+    """
     catalog = known(request)
-    division = within(request.principal, catalog, _id(text(request, "division", 18)))
+    division = within(request.principal, catalog, _id(request.GET.get("division", "")))
     above = catalog.divisions[division].path
     start = above.index(request.principal.division) if request.principal.division in above else 0
-    days = text(request, "days", 4)
+    days = request.GET.get("days", "")
     return Here(
         known=catalog,
         now=datetime.now(UTC),
@@ -97,20 +98,7 @@ def _id(value: str) -> int | None:
     """An id of a division; what is no number is none of ours."""
     if not value:
         return None
-    return int(value) if value.isascii() and value.isdecimal() else -1
-
-
-def a_day(value: str, default: date) -> date:
-    """A day of a query. Raises Invalid."""
-    try:
-        found = date.fromisoformat(value) if value else default
-    except ValueError as error:
-        raise Invalid(_("This is not a day."), where=value, remedy=_("Write it as 2026-01-31.")) from error
-    if found.year not in YEARS:
-        raise Invalid(
-            _("This day is too far away."), where=value, remedy=_("Give a day of the years from 2000 to 2100.")
-        )
-    return found
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else -1
 
 
 def short_day(on: date) -> str:
