@@ -9,9 +9,17 @@ function sentOnce(form: HTMLFormElement): void {
   });
 }
 
+/** Days typed by hand pass through the year 2 on their way to 2026, and a period is moved one end after the other. */
+function ready(form: HTMLFormElement): boolean {
+  const [first, last] = ["first", "last"].map((name) => form.elements.namedItem(name));
+  const backwards = first instanceof HTMLInputElement && last instanceof HTMLInputElement && last.value !== "" && first.value > last.value;
+  return form.checkValidity() && !backwards;
+}
+
 function submitOnChange(form: HTMLFormElement): void {
   form.addEventListener("change", (event) => {
-    if (event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement) form.requestSubmit();
+    const chosen = event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement;
+    if (chosen && ready(form)) form.requestSubmit();
   });
 }
 

@@ -13,7 +13,17 @@ from chengshu.cases.importing import import_history
 from chengshu.cases.models import Case, Clock, Step, Task
 from chengshu.core.errors import Invalid, NotAllowed, NotFound
 from chengshu.evaluation.measures import MEASURES, Kind, Part, Period, measure, of_kind
-from chengshu.evaluation.scorecards import Figure, Row, cases_behind, scorecard, to_csv
+from chengshu.evaluation.scorecards import (
+    EVERYBODY,
+    Figure,
+    Row,
+    cases_behind,
+    label_of,
+    scorecard,
+    to_csv,
+    worst_first,
+)
+from chengshu.parties.models import Access
 from tests.cases.histories import histories
 from tests.cases.town import Town, build
 
@@ -51,6 +61,49 @@ def test_every_figure_equals_the_list_behind_it(town: Town, kind: Kind, period: 
             assert counts == {Part.DENOMINATOR: figure.due, Part.NUMERATOR: good, Part.MISSED: figure.due - good}, (
                 each.name
             )
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_totals_have_their_lists_too(town: Town, kind: Kind) -> None:
+    card = scorecard(town.system, kind, MARCH)
+    for each in card.measures:
+        counts = [cases_behind(town.system, each, part, kind, EVERYBODY, MARCH).count() for part in Part]
+        total = card.total[each.name]
+        good = total.due if total.good is None else total.good
+        assert counts == [total.due, good, total.due - good], each.name
+
+
+def test_the_worst_stand_first(town: Town) -> None:
+    rows = scorecard(town.system, Kind.GRID, MARCH).rows
+    by_time = [row.figures["handle"] for row in worst_first(rows, measure("handle"))]
+    missed = [figure.due - (figure.good or 0) for figure in by_time]
+    assert missed == sorted(missed, reverse=True)
+    assert missed[0] > missed[-1]
+    returned = [row.figures["return"].good or 0 for row in worst_first(rows, measure("return"))]
+    assert returned == sorted(returned, reverse=True)
+    late = [row.figures["overdue_open"].due for row in worst_first(rows, measure("overdue_open"))]
+    assert late == sorted(late, reverse=True)
+
+
+def test_looking_behind_a_persons_number_leaves_a_trace(town: Town) -> None:
+    judge, handler = town.people["leader-A"], town.people["handler-U1"]
+    behind = [judge, measure("handle"), Part.MISSED, Kind.PERSON, handler.account, MARCH]
+    cases_behind(*behind)  # type: ignore[arg-type]
+    trace = Access.objects.get()
+    assert (trace.account_id, trace.fields) == (judge.account, ["handle"])
+    assert trace.subject == f"scorecard:person:{handler.account}:2024-03-10/2024-04-20"
+    cases_behind(handler, *behind[1:])  # type: ignore[arg-type]  # one's own
+    cases_behind(judge, measure("handle"), Part.MISSED, Kind.DEPARTMENT, town.units["U1"].pk, MARCH)
+    assert Access.objects.count() == 1
+
+
+def test_the_name_of_a_person_is_told_only_with_figures(town: Town) -> None:
+    judge, handled = town.people["leader-A"], measure("handle")
+    person = next(row for row in scorecard(judge, Kind.PERSON, MARCH).rows if row.figures["handle"].due)
+    assert label_of(judge, Kind.PERSON, person.subject, handled, MARCH) == (person.label, person.label_en)
+    citizen = town.people["citizen"].account
+    assert label_of(judge, Kind.PERSON, citizen, handled, MARCH) == ("", "")
+    assert label_of(judge, Kind.DISTRICT, EVERYBODY, handled, MARCH) == ("", "")
 
 
 def test_the_histories_fill_every_measure(town: Town) -> None:

@@ -28,6 +28,21 @@ def test_a_supervisor_chooses_a_period_and_takes_the_files_along(site: Site) -> 
     assert not site.complaints
 
 
+def test_a_period_chosen_by_hand_is_asked_for_when_it_is_one(site: Site) -> None:  # noqa: F811
+    with site.page("supervisor") as page:
+        page.goto("/scores?kind=district&first=2026-01-01&last=2026-01-31")
+        page.fill("#first", "2026-03-01")  # later than the last day: nothing is asked yet
+        page.fill("#last", "2026-03-31")
+        page.wait_for_url(re.compile("first=2026-03-01.*last=2026-03-31"))
+        page.fill("#first", "0002-03-01")  # on the way to a year
+        page.wait_for_timeout(500)
+        expect(page).to_have_url(re.compile("first=2026-03-01"))
+        page.fill("#first", "2026-03-01")
+        page.select_option("#order", "handle")
+        page.wait_for_url(re.compile("order=handle"))
+    assert not site.complaints
+
+
 def test_on_a_phone_the_names_stay_while_the_numbers_scroll(site: Site) -> None:  # noqa: F811
     with site.page("bos-supervisor", viewport=PHONE) as page:
         page.goto("/scores")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.db.models import F
@@ -17,8 +17,11 @@ from chengshu.cases import catalog
 from chengshu.cases.models import Case, Clock
 from chengshu.evaluation.measures import Kind, measure, of_kind
 from chengshu.evaluation.scorecards import Figure
-from chengshu.parties.models import Access
+from chengshu.parties.models import Access, Department
+from chengshu.parties.throttle import Limit
+from chengshu.places.models import Division
 from chengshu.web.pdf import MISSING, Document
+from chengshu.web.scores import export, scorecards
 from chengshu.web.scores.asked import Asked, presets
 from chengshu.web.scores.scorecards import change
 
@@ -78,10 +81,89 @@ def test_the_number_on_the_page_is_the_number_of_cases_behind_it(browser: Browse
     page = client.get("/scores?kind=district").content.decode()
     links = re.findall(r'<a href="(/scores/cases\?[^"]*measure=closed[^"]*)">(\d+)</a>', page)
     assert links
+    assert any("subject=all" in href for href, _shown in links)
     for href, shown in links:
         behind = client.get(href.replace("&amp;", "&")).content.decode()
-        assert f'<span class="muted">{shown}</span>' in behind
+        assert f'data-counted="{shown}"' in behind
         assert behind.count('class="title"') == int(shown)
+
+
+def test_a_list_says_whose_and_of_when_and_how_many_cases_its_rows_are(browser: Browser, closed: Closed) -> None:
+    made = closed(2)
+    again = {"stage": "handle", "limit": "1wd", "unit": made.unit, "started_seq": 1, "started_at": made.opened_at}
+    Clock.objects.create(case=made, stopped_at=made.opened_at, stopped_seq=1, due_at=made.opened_at, **again)
+    unit = Department.objects.get(code="330106-CGJ")
+    query = f"kind=department&measure=handle&part=denominator&subject={unit.pk}&first=2026-01-01&last=2099-12-31"
+    page = browser("supervisor").get(f"/scores/cases?{query}").content.decode()
+    assert 'data-counted="3"' in page
+    assert ("in 2 cases" in page) or ("2 件案件" in page) or ("2件" in page)
+    assert page.count('class="title"') == 2
+    heading = page.split("<h1")[1].split("</p>")[0]
+    assert unit.name in heading or unit.name_en in heading
+    assert "2026-01-01 – 2099-12-31" in heading
+
+
+def test_of_thousands_of_rows_a_page_shows_some_the_worst_first(
+    browser: Browser, closed: Closed, case: MakeCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed(1)
+    elsewhere = case(7)
+    Clock.objects.filter(case=elsewhere, stage="handle").update(due_at=F("stopped_at") - timedelta(seconds=1))
+    east = Division.objects.get(code="330109", valid_to=None)
+    Case.objects.filter(pk=elsewhere.pk).update(division=east, places=east.path)
+    monkeypatch.setattr(scorecards, "SIZE", 1)
+    client = browser("supervisor")
+    names = re.compile(r'<th scope="row">([^<]+)</th>')
+    first = client.get("/scores?kind=district").content.decode()
+    assert len(names.findall(first)) == 2  # all together, and one
+    [more] = re.findall(r'href="(\?[^"]*start=1[^"]*)" rel="next"', first)
+    second = client.get("/scores" + more.replace("&amp;", "&")).content.decode()
+    worst = client.get("/scores?kind=district&order=handle").content.decode()
+    assert names.findall(first)[1] != names.findall(second)[1] == names.findall(worst)[1]
+
+
+def test_a_document_of_too_many_rows_is_refused_with_a_remedy(
+    browser: Browser, closed: Closed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed(1)
+    monkeypatch.setattr(export, "PDF_ROWS", 0)
+    client = browser("supervisor")
+    answer = client.get("/scores.pdf?kind=department")
+    assert answer.status_code == 422
+    assert "XLSX" in answer.content.decode()
+    assert client.get("/scores.xlsx?kind=department").status_code == 200
+
+
+def test_files_are_made_only_so_often(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorecards, "EXPORTS", Limit(name="scores-export-test", count=2, seconds=3600))
+    client = browser("supervisor")
+    assert [client.get("/scores.csv").status_code for _n in range(3)] == [200, 200, 429]
+    assert browser("leader").get("/scores.csv").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/scores", "/scores/ranking"])
+def test_days_that_cannot_be_are_told_above_the_form(browser: Browser, path: str) -> None:
+    for query in ("first=2026-02-02&last=2026-02-01", "first=0002-01-01", "last=x"):
+        answer = browser("supervisor").get(f"{path}?kind=district&{query}")
+        page = answer.content.decode()
+        assert answer.status_code == 422
+        assert page.index('class="alert alert-danger"') < page.index('name="first"')
+        assert '<option value="district" selected>' in page
+
+
+def test_who_sees_parts_of_others_work_only_ranks_nobody(browser: Browser, closed: Closed) -> None:
+    closed(1)
+    client = browser("handler")
+    assert "/scores/ranking" not in client.get("/scores").content.decode()
+    assert client.get("/scores/ranking").status_code == 403
+    assert "/scores/ranking" in browser("grid").get("/scores").content.decode()
+
+
+@pytest.mark.parametrize("username", ["steward", "admin"])
+def test_who_sees_no_case_is_not_led_to_numbers_of_cases(browser: Browser, username: str) -> None:
+    client = browser(username)
+    assert client.get("/")["Location"] == "/admin"
+    assert 'href="/scores"' not in client.get("/admin").content.decode()
 
 
 def test_the_workbook_holds_the_numbers_of_the_page(browser: Browser, closed: Closed) -> None:
@@ -156,6 +238,9 @@ def test_people_see_their_own_figures_and_those_who_answer_for_them_leave_a_trac
     trace = Access.objects.order_by("-pk")[0]
     assert Access.objects.count() == before + 1
     assert (trace.account.username, trace.purpose) == ("supervisor", "performance evaluation")
+    [href, *_] = re.findall(r'<a href="(/scores/cases\?[^"]*subject=\d+[^"]*)"', everybody)
+    assert browser("supervisor").get(href.replace("&amp;", "&")).status_code == 200
+    assert Access.objects.count() == before + 2  # nobody's work is looked at unseen
 
 
 def test_the_ranking_shows_places_and_why(browser: Browser, closed: Closed) -> None:

@@ -17,10 +17,13 @@ from chengshu.cases.catalog import Catalog
 from chengshu.core.errors import NotFound
 from chengshu.evaluation.measures import AREAS, UNITS, Kind, Measure
 from chengshu.evaluation.scorecards import Figure, Row, Scorecard
+from chengshu.parties.principal import Principal
+from chengshu.parties.roles import Scope
 
 RANKED = UNITS | AREAS  # people are not ranked against each other
 WEIGHT, MINIMUM = "ranking_weight_", "ranking_minimum"
 COVERED = 0.5  # the share of the weights that must have been due
+SEES_ALL = frozenset({Scope.ALL, Scope.AREA})  # of those that see parts of others' work only, a ranking would be false
 Group = Hashable
 
 
@@ -72,6 +75,11 @@ class Ranking:
 
     group: Group
     units: tuple[Ranked, ...]
+
+
+def may_rank(principal: Principal, kind: Kind) -> bool:
+    """Whether a post may see the units of a kind in order."""
+    return kind in RANKED and principal.scope in SEES_ALL
 
 
 def weights_of(known: Catalog, kind: Kind, measures: Iterable[Measure], day: date) -> Weights:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -27,8 +27,10 @@ LEVELS = {
     Kind.COMMUNITY: Level.COMMUNITY,
     Kind.GRID: Level.GRID,
 }
+EVERYBODY: Literal["all"] = "all"  # all subjects of a scorecard together
 JUDGES_PEOPLE = frozenset({Role.SUPERVISOR, Role.LEADER, Role.SHIFT_LEADER, Role.SYSTEM})
 Subject = int | None  # the id of a department, division or account; None gathers what belongs to none
+Whose = Subject | Literal["all"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +82,7 @@ def scorecard(principal: Principal, kind: Kind, period: Period, *, only: QuerySe
         NotAllowed: the post reads no scorecards.
     """
     known = catalog(principal.city)
-    _trace(principal, kind, period)
+    _trace(principal, kind, period, of_kind(kind), EVERYBODY)
     counted = {each.name: _count(known, principal, kind, each, period, only) for each in of_kind(kind)}
     spread = _spread(known, kind)
     rows: dict[Subject, dict[str, Figure]] = {}
@@ -95,15 +97,45 @@ def scorecard(principal: Principal, kind: Kind, period: Period, *, only: QuerySe
 
 
 def cases_behind(
-    principal: Principal, measure: Measure, part: Part, kind: Kind, subject: Subject, period: Period,
+    principal: Principal, measure: Measure, part: Part, kind: Kind, subject: Whose, period: Period,
     *, only: QuerySet[Case] | None = None,
 ) -> QuerySet[Any, UUID]:  # fmt: skip
-    """The ids of the cases behind a figure, one for every row that was counted."""
+    """The ids of the cases behind a figure of a subject or of EVERYBODY, one for every row that was counted, in no order."""
     known = catalog(principal.city)
+    _trace(principal, kind, period, [measure], subject)
     rows = _counted(known, principal, measure, period, only).filter(measure.part(part, period))
-    return rows.filter(_is(known, measure, kind, subject), _of_whom(principal, kind)).values_list(
-        "pk" if measure.rows is Case else "case_id", flat=True
+    return (
+        rows.filter(_is(known, measure, kind, subject), _of_whom(principal, kind))
+        .order_by()
+        .values_list("pk" if measure.rows is Case else "case_id", flat=True)
     )
+
+
+def label_of(principal: Principal, kind: Kind, subject: Whose, measure: Measure, period: Period) -> tuple[str, str]:
+    """The name of a subject in both languages; empty for one that has no row of this measure in the jurisdiction."""
+    known = catalog(principal.city)
+    if subject == EVERYBODY:
+        return "", ""
+    counted = _counted(known, principal, measure, period, None).filter(measure.due(period))
+    if not counted.filter(_is(known, measure, kind, subject), _of_whom(principal, kind)).exists():
+        return "", ""
+    return _names(known, kind, {subject}).get(subject, _NOBODY)[1:]
+
+
+def worst_first(rows: Iterable[Row], measure: Measure) -> tuple[Row, ...]:
+    """Rows in the order of what went wrong in a measure: most missed first (of a measure where less is better: most counted)."""
+
+    def key(row: Row) -> tuple[int, int, bool, str]:
+        figure = row.figures[measure.name]
+        good = figure.due if figure.good is None else figure.good
+        return (
+            -(good if measure.low or figure.good is None else figure.due - good),
+            -figure.due,
+            row.subject is None,
+            row.code,
+        )
+
+    return tuple(sorted(rows, key=key))
 
 
 def _count(
@@ -112,8 +144,7 @@ def _count(
     """The figures of one measure by the smallest subject that a row knows."""
     field = _field(measure, kind)
     rows = _counted(known, principal, measure, period, only).filter(measure.due(period))
-    if kind is Kind.PERSON:
-        rows = rows.exclude(account=None).filter(_of_whom(principal, kind))
+    rows = rows.filter(_is(known, measure, kind, EVERYBODY), _of_whom(principal, kind))
     wanted = {"due": Count("pk")}
     if measure.good is not None:
         wanted["good"] = Count("pk", filter=measure.good(period))
@@ -121,16 +152,18 @@ def _count(
     return {row[0]: Figure(due=row[1], good=row[2] if measure.good is not None else None) for row in found}
 
 
-def _trace(principal: Principal, kind: Kind, period: Period) -> None:
-    """How single people work is personal data: whoever looks at it leaves a trace."""
-    if kind is Kind.PERSON and principal.role in JUDGES_PEOPLE and principal.account is not None:
-        Access.objects.create(
-            account_id=principal.account,
-            post_id=principal.post,
-            subject=f"scorecard:person:{period.start:%Y-%m-%d}/{period.end:%Y-%m-%d}",
-            fields=[each.name for each in of_kind(kind)],
-            purpose="performance evaluation",
-        )
+def _trace(principal: Principal, kind: Kind, period: Period, measures: Iterable[Measure], subject: Whose) -> None:
+    """How single people work is personal data: whoever looks at that of others leaves a trace."""
+    if kind is not Kind.PERSON or principal.role not in JUDGES_PEOPLE or principal.account in {None, subject}:
+        return
+    whose = "" if subject == EVERYBODY else f":{subject}"
+    Access.objects.create(
+        account_id=principal.account,
+        post_id=principal.post,
+        subject=f"scorecard:person{whose}:{period.start:%Y-%m-%d}/{period.end:%Y-%m-%d}",
+        fields=[each.name for each in measures],
+        purpose="performance evaluation",
+    )
 
 
 def _of_whom(principal: Principal, kind: Kind) -> Q:
@@ -166,9 +199,13 @@ def _field(measure: Measure, kind: Kind) -> str:
     return "account_id" if kind is Kind.PERSON else f"{measure.case}division_id"
 
 
-def _is(known: Catalog, measure: Measure, kind: Kind, subject: Subject) -> Q:
-    """The condition that a row belongs to a subject."""
+def _is(known: Catalog, measure: Measure, kind: Kind, subject: Whose) -> Q:
+    """The condition that a row belongs to a subject, or for EVERYBODY that it is counted at all."""
     match kind:
+        case Kind.PERSON if subject == EVERYBODY:
+            return Q(account__isnull=False)
+        case _ if subject == EVERYBODY:
+            return Q()
         case Kind.PERSON:
             return Q(account=subject)
         case Kind.DEPARTMENT:

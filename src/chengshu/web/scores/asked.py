@@ -12,8 +12,12 @@ from django.utils.translation import gettext_noop
 
 from chengshu.cases.catalog import Catalog
 from chengshu.core.errors import Invalid
-from chengshu.evaluation.measures import Kind, Period
+from chengshu.evaluation.counts import period_of
+from chengshu.evaluation.measures import Kind, Period, of_kind
+from chengshu.evaluation.series import year_before
+from chengshu.web.days import a_day
 from chengshu.web.pages import Request, known, text
+from chengshu.web.words import day
 
 KINDS: Mapping[Kind, str] = {
     Kind.DEPARTMENT: gettext_noop("Units"),
@@ -28,27 +32,38 @@ AGAINST: Mapping[str, str] = {
     "year": gettext_noop("the same days a year earlier"),
     "none": gettext_noop("nothing"),
 }
-YEARS = range(2000, 2101)
-LEAP_DAY = (2, 29)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """Which scorecard is wanted. Days are those of the city; `last` is included."""
+    """Which scorecard is wanted. Days are those of the city; `last` is included.
+
+    `order` is the measure by which those with most missed stand first; empty for the order of codes.
+    """
 
     kind: Kind
     first: date
     last: date
     against: str = "before"
+    order: str = ""
 
     def query(self, **more: object) -> str:
-        own = {"kind": self.kind.value, "first": self.first, "last": self.last, "against": self.against}
-        return urlencode({**own, **more})
+        own = {
+            "kind": self.kind.value,
+            "first": self.first,
+            "last": self.last,
+            "against": self.against,
+            "order": self.order,
+        }
+        return urlencode({name: value for name, value in {**own, **more}.items() if value != ""})
 
     def period(self, known: Catalog) -> Period:
-        """From the midnight before the first day until the midnight after the last, in the city's zone."""
-        start = datetime.combine(self.first, datetime.min.time(), known.zone)
-        return Period(start=start, end=datetime.combine(self.last + timedelta(days=1), datetime.min.time(), known.zone))
+        return period_of(self.first, self.last, known.zone)
+
+    @property
+    def days(self) -> str:
+        """The period in words."""
+        return day(self.first) if self.first == self.last else f"{day(self.first)} – {day(self.last)}"
 
     def earlier(self) -> Asked | None:
         """What it is compared with. Whole months are compared with whole months, other spans with as many days."""
@@ -60,7 +75,7 @@ class Asked:
                 length = self.last - self.first + timedelta(days=1)
                 return replace(self, first=self.first - length, last=self.last - length)
             case "year":
-                return replace(self, first=_year_before(self.first), last=_year_before(self.last))
+                return replace(self, first=year_before(self.first), last=year_before(self.last))
         return None
 
     @property
@@ -77,41 +92,42 @@ def _months_before(day: date, months: int) -> date:
     return date(whole // 12, whole % 12 + 1, 1)
 
 
-def _year_before(day: date) -> date:
-    return (
-        day.replace(year=day.year - 1, day=28) if (day.month, day.day) == LEAP_DAY else day.replace(year=day.year - 1)
-    )
-
-
 def asked(request: Request) -> Asked:
     """What the address says, or this month's scorecard of the units. Raises Invalid."""
-    now = today(known(request))
-    kind = text(request, "kind", 30) or Kind.DEPARTMENT
-    if kind not in set(KINDS):
-        raise Invalid(_("There is no such scorecard."), where="kind", remedy=_("Choose one of those offered."))
-    against = text(request, "against", 10)
-    first = _day(text(request, "first", 10), now.replace(day=1))
-    last = _day(text(request, "last", 10), now)
+    month = this_month(request)
+    first, last = a_day(text(request, "first", 10), month.first), a_day(text(request, "last", 10), month.last)
     if last < first:
         raise Invalid(_("The period ends before it begins."), where="last", remedy=_("Give the earlier day first."))
-    return Asked(kind=Kind(kind), first=first, last=last, against=against if against in AGAINST else "before")
+    return replace(month, first=first, last=last)
+
+
+def asked_or_month(request: Request) -> tuple[Asked, str]:
+    """What the address says; where its days cannot be, this month, and what is wrong with them in words."""
+    month = this_month(request)
+    try:
+        return asked(request), ""
+    except Invalid as error:
+        return month, " ".join([error.what, error.remedy, _("Below stands this month.")])
+
+
+def this_month(request: Request) -> Asked:
+    """What the address says apart from its days. Raises Invalid for a kind that does not exist."""
+    now, kind = today(known(request)), text(request, "kind", 30) or Kind.DEPARTMENT
+    if kind not in set(KINDS):
+        raise Invalid(_("There is no such scorecard."), where="kind", remedy=_("Choose one of those offered."))
+    against, order = text(request, "against", 10), text(request, "order", 30)
+    return Asked(
+        kind=Kind(kind),
+        first=now.replace(day=1),
+        last=now,
+        against=against if against in AGAINST else "before",
+        order=order if any(order == measure.name for measure in of_kind(Kind(kind))) else "",
+    )
 
 
 def today(known: Catalog) -> date:
     """The city's day."""
     return datetime.now(UTC).astimezone(known.zone).date()
-
-
-def _day(value: str, default: date) -> date:
-    try:
-        day = date.fromisoformat(value) if value else default
-    except ValueError as error:
-        raise Invalid(_("This is not a day."), where=value, remedy=_("Write it as 2026-01-31.")) from error
-    if day.year not in YEARS:
-        raise Invalid(
-            _("This day is too far away."), where=value, remedy=_("Give a day of the years from 2000 to 2100.")
-        )
-    return day
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,17 +144,17 @@ class Preset:
 
 def presets(now: date) -> tuple[Preset, ...]:
     """Days, weeks (from Monday), months, quarters and years up to today, and the last whole ones."""
-    day, month = timedelta(days=1), now.replace(day=1)
+    one, month = timedelta(days=1), now.replace(day=1)
     week, quarter = now - timedelta(days=now.weekday()), now.replace(month=(now.month - 1) // 3 * 3 + 1, day=1)
     spans = [
         (_("Today"), now, now),
-        (_("Yesterday"), now - day, now - day),
+        (_("Yesterday"), now - one, now - one),
         (_("This week"), week, now),
-        (_("Last week"), week - 7 * day, week - day),
+        (_("Last week"), week - 7 * one, week - one),
         (_("This month"), month, now),
-        (_("Last month"), _months_before(month, 1), month - day),
+        (_("Last month"), _months_before(month, 1), month - one),
         (_("This quarter"), quarter, now),
-        (_("Last quarter"), _months_before(quarter, 3), quarter - day),
+        (_("Last quarter"), _months_before(quarter, 3), quarter - one),
         (_("This year"), now.replace(month=1, day=1), now),
     ]
     return tuple(Preset(name=name, first=first, last=last) for name, first, last in spans)

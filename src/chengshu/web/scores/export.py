@@ -10,6 +10,7 @@ from datetime import date, datetime
 import xlsxwriter
 from django.utils.translation import gettext as _
 
+from chengshu.core.errors import Invalid
 from chengshu.evaluation.measures import Measure
 from chengshu.evaluation.scorecards import Figure, Row, Scorecard, to_csv
 from chengshu.web.pdf import Document
@@ -17,6 +18,7 @@ from chengshu.web.words import percent
 
 NAME_WIDTH, NUMBER_WIDTH = 28, 11  # characters, on the sheet
 PDF_NAME, PDF_NUMBER = 46.0, 17.0  # mm
+PDF_ROWS = 500
 HEAD = {"bold": True, "text_wrap": True, "valign": "top", "bg_color": "#E8EDF3", "border": 1, "border_color": "#C3CEDA"}
 
 
@@ -122,7 +124,17 @@ def _definitions(book: xlsxwriter.Workbook, sheet: Sheet) -> None:
 
 
 def as_pdf(sheet: Sheet) -> bytes:
-    """A4 across; as many columns on a page as fit, the names repeated on each; then the definitions."""
+    """A4 across; as many columns on a page as fit, the names repeated on each; then the definitions.
+
+    Raises Invalid for more rows than anybody reads on paper.
+    """
+    if len(sheet.card.rows) > PDF_ROWS:
+        what = _("A document of %(n)d rows cannot be made, %(most)d at most.")
+        raise Invalid(
+            what % {"n": len(sheet.card.rows), "most": PDF_ROWS},
+            where="PDF",
+            remedy=_("Take the CSV or XLSX file, or choose larger areas."),
+        )
     document = Document(title=sheet.heading, note=sheet.period)
     fitting = int((document.width - PDF_NAME) // PDF_NUMBER)
     measures = sheet.card.measures

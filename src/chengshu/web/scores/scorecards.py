@@ -15,11 +15,23 @@ from django.utils.translation import gettext_noop
 from chengshu.cases import search
 from chengshu.core.errors import Invalid, NotFound
 from chengshu.evaluation.measures import Kind, Measure, Part, measure
-from chengshu.evaluation.ranking import RANKED
-from chengshu.evaluation.scorecards import Figure, Row, Scorecard, Subject, cases_behind, scorecard
+from chengshu.evaluation.ranking import may_rank
+from chengshu.evaluation.scorecards import (
+    EVERYBODY,
+    Figure,
+    Row,
+    Scorecard,
+    Subject,
+    Whose,
+    cases_behind,
+    label_of,
+    scorecard,
+    worst_first,
+)
+from chengshu.parties.throttle import Limit, hit
 from chengshu.web.context import SCORES
 from chengshu.web.pages import Request, known, page, respond, text
-from chengshu.web.scores.asked import AGAINST, KINDS, Asked, Preset, asked, presets, today
+from chengshu.web.scores.asked import AGAINST, KINDS, Asked, Preset, asked, asked_or_month, presets, today
 from chengshu.web.scores.export import Sheet, as_csv, as_pdf, as_xlsx
 from chengshu.web.words import language
 
@@ -28,7 +40,7 @@ PARTS: Mapping[Part, str] = {
     Part.NUMERATOR: gettext_noop("Those that fulfil the measure"),
     Part.MISSED: gettext_noop("Those that do not"),
 }
-MOST = 5_000  # cases listed behind one number
+SIZE = 100  # rows of a page: a city has thousands of grids
 FEW = 5  # a share of fewer than this is marked: it says little
 NOBODY = "none"  # the subject of rows that belong to none
 FORMATS = {
@@ -36,6 +48,7 @@ FORMATS = {
     "xlsx": (as_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "pdf": (as_pdf, "application/pdf"),
 }
+EXPORTS = Limit(name="scores-export", count=60, seconds=3600)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,13 +62,19 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoresPage:
-    """A scorecard, what it is compared with, and what else can be asked for."""
+    """A scorecard, the `rows` of it on this page, what it is compared with, and what else can be asked for.
+
+    `wrong` says in words why this is not the period that was asked for.
+    """
 
     asked: Asked
+    wrong: str
     earlier: Asked | None
     kinds: Mapping[Kind, str]
     against: Mapping[str, str]
     card: Scorecard
+    rows: tuple[Row, ...]
+    next: str
     before: Mapping[Subject, Mapping[str, Figure]]
     total_before: Mapping[str, Figure]
     presets: tuple[Preset, ...]
@@ -63,8 +82,8 @@ class ScoresPage:
     few: int
     language: str
 
-    def behind(self, row: Row, measure: Measure, part: str) -> str:
-        """The address of the cases behind a number."""
+    def behind(self, row: Row | None, measure: Measure, part: str) -> str:
+        """The address of the cases behind a number of a row, or of all together."""
         return behind(self.asked, row, measure, part)
 
     def change(self, row: Row | None, measure: Measure) -> Change | None:
@@ -78,18 +97,19 @@ class BehindPage:
     """The cases behind one number."""
 
     asked: Asked
+    whose: str
     measure: Measure
     part: str
     count: int
+    distinct: int
     found: search.Page
     next: str
-    most: int
     language: str
 
 
-def behind(asked: Asked, row: Row, measure: Measure, part: str) -> str:
-    """The address of the cases behind a number of a row."""
-    subject = NOBODY if row.subject is None else row.subject
+def behind(asked: Asked, row: Row | None, measure: Measure, part: str) -> str:
+    """The address of the cases behind a number of a row, or of all rows together."""
+    subject = EVERYBODY if row is None else NOBODY if row.subject is None else row.subject
     return f"{reverse('scores_cases')}?{asked.query(measure=measure.name, part=part, subject=subject)}"
 
 
@@ -106,30 +126,41 @@ def change(measure: Measure, new: Figure, old: Figure | None) -> Change | None:
 @page(roles=SCORES)
 def show(request: Request) -> HttpResponse:
     """The scorecard of a kind of subject over a period."""
-    wanted = asked(request)
+    wanted, wrong = asked_or_month(request)
     earlier, catalog = wanted.earlier(), known(request)
     card = scorecard(request.principal, wanted.kind, wanted.period(catalog))
     old = scorecard(request.principal, wanted.kind, earlier.period(catalog)) if earlier else None
+    rows, start = worst_first(card.rows, measure(wanted.order)) if wanted.order else card.rows, start_of(request)
     found = ScoresPage(
         asked=wanted,
+        wrong=wrong,
         earlier=earlier,
         kinds={kind: _(name) for kind, name in KINDS.items()},
         against={code: _(name) for code, name in AGAINST.items()},
         card=card,
+        rows=rows[start : start + SIZE],
+        next=f"?{wanted.query(start=start + SIZE)}" if len(rows) > start + SIZE else "",
         before={row.subject: row.figures for row in old.rows} if old else {},
         total_before=old.total if old else {},
         presets=presets(today(catalog)),
-        ranked=wanted.kind in RANKED,
+        ranked=may_rank(request.principal, wanted.kind),
         few=FEW,
         language=language(),
     )
-    return respond(request, "scores/scorecards.html", found)
+    return respond(request, "scores/scorecards.html", found, status=422 if wrong else 200)
+
+
+def start_of(request: Request) -> int:
+    """From which row on a page shows the rows."""
+    value = text(request, "start", 6)
+    return int(value) if value.isascii() and value.isdecimal() else 0
 
 
 @page(roles=SCORES)
 def table(request: Request, form: str) -> HttpResponse:
     """The same as CSV, XLSX or PDF."""
     wanted, catalog = asked(request), known(request)
+    hit(EXPORTS, request.principal.account)
     sheet = Sheet(
         card=scorecard(request.principal, wanted.kind, wanted.period(catalog)),
         title=_(KINDS[wanted.kind]),
@@ -148,27 +179,24 @@ def table(request: Request, form: str) -> HttpResponse:
 
 @page(roles=SCORES)
 def cases(request: Request) -> HttpResponse:
-    """The cases behind one number of a scorecard."""
-    wanted = asked(request)
-    number = _number(text(request, "measure", 50), wanted.kind)
+    """The cases behind one number of a scorecard, newest first; a case may have several of the rows that were counted."""
+    wanted, principal = asked(request), request.principal
+    number, period = _number(text(request, "measure", 50), wanted.kind), wanted.period(known(request))
     part, subject = _part(text(request, "part", 20)), _subject(text(request, "subject", 20))
-    ids = cases_behind(request.principal, number, part, wanted.kind, subject, wanted.period(known(request)))
-    found = search.page(
-        request.principal,
-        search.Filters(ids=tuple(ids.order_by()[:MOST])),
-        now=datetime.now(UTC),
-        order="new",
-        cursor=text(request, "cursor", 200) or None,
-    )
+    ids = cases_behind(principal, number, part, wanted.kind, subject, period)
+    cursor, now = text(request, "cursor", 200) or None, datetime.now(UTC)
+    found = search.page(principal, search.Filters(ids=ids), now=now, order="new", cursor=cursor)
+    names = label_of(principal, wanted.kind, subject, number, period)
     again = wanted.query(measure=number.name, part=part.value, subject=NOBODY if subject is None else subject)
     page = BehindPage(
         asked=wanted,
+        whose=names[not language().startswith("zh")] or _("All together"),
         measure=number,
         part=_(PARTS[part]),
         count=ids.count(),
+        distinct=ids.distinct().count(),
         found=found,
         next=f"?{again}&{urlencode({'cursor': found.next})}" if found.next else "",
-        most=MOST,
         language=language(),
     )
     return respond(request, "scores/scorecard_cases.html", page)
@@ -188,9 +216,9 @@ def _part(value: str) -> Part:
     return Part(value)
 
 
-def _subject(value: str) -> int | None:
-    if value == NOBODY:
-        return None
+def _subject(value: str) -> Whose:
+    if value in {NOBODY, EVERYBODY}:
+        return None if value == NOBODY else EVERYBODY
     if not (value.isascii() and value.isdecimal() and len(value) < 18):
         raise Invalid(_("There is no such subject."), where="subject", remedy=_("Open it again."))
     return int(value)
