@@ -12,7 +12,7 @@ from chengshu.cases.catalog import catalog
 from chengshu.evaluation.brief import brief, tell_all
 from chengshu.evaluation.counts import count_all
 from chengshu.evaluation.shifts import earlier, shift_at
-from chengshu.parties.models import Notice
+from chengshu.parties.models import Notice, Post
 from chengshu.parties.principal import Principal
 from chengshu.places.models import City
 from tests.web.conftest import case  # noqa: F401 - a fixture
@@ -33,6 +33,15 @@ def test_leaders_are_told_once_a_day_after_the_time(hangzhou: City, who: Who) ->
         (who("leader").account, "2026-03-02"),
         (who("leader").account, "2026-03-03"),
     ]
+
+
+def test_who_becomes_a_leader_in_the_morning_is_told_then(hangzhou: City, who: Who) -> None:
+    morning = datetime(2026, 3, 3, 8, 0, tzinfo=SHANGHAI)
+    assert tell_all(morning) == 1
+    own = Post.objects.get(pk=who("leader").post)
+    Post.objects.create(account_id=who("supervisor").account, role=own.role, division=own.division)
+    assert [tell_all(morning + timedelta(minutes=n)) for n in (1, 2)] == [1, 0]
+    assert Notice.objects.filter(kind="brief").count() == 2
 
 
 def test_the_day_is_told_for_the_own_district(hangzhou: City, who: Who, case: Callable[..., object]) -> None:  # noqa: F811

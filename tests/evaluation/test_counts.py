@@ -44,8 +44,19 @@ def test_what_is_stored_is_what_the_cases_say(town: Town) -> None:
     assert sum(row.due for row in root) == Case.objects.filter(opened_at__lt=NOW).count()
 
 
+def test_what_is_counted_at_a_time_is_what_had_happened_by_then(town: Town) -> None:
+    known, then = catalog(town.city.pk), datetime(2024, 3, 20, tzinfo=UTC)
+    count_city(known, then, rebuild=True)
+    assert differences(known, then) == []
+    closed = DailyCount.objects.filter(division=known.root, unit=None, measure="closed", day__lte=date(2024, 3, 20))
+    ended = Case.objects.filter(closed_at__lte=then, state__phase="done").count()
+    assert sum(row.due for row in closed) == ended > 0
+    assert ended < Case.objects.filter(state__phase="done").count()
+
+
 def test_the_lists_behind_a_count_hold_as_many(town: Town) -> None:
     known = catalog(town.city.pk)
+    count_city(known, datetime.now(UTC))  # lists are judged as things stand now
     places = [known.root, *Division.objects.filter(city=town.city, level=Level.DISTRICT).values_list("pk", flat=True)]
     for each in INDICATORS:
         for place in places:

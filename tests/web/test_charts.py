@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from chengshu.web.charts import HEIGHT, WIDTH, Band, Cell, Point, Words, bar, heat, line, spark
+from chengshu.web.charts import HEIGHT, WIDTH, Band, Cell, Point, Words, heat, line, spark
 
 WORDS = Words(title="上报 <&>", now="本期", before="上期", band="预测", table="表格", date="日期")
 texts = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=12)
@@ -54,11 +54,6 @@ def test_every_number_is_told_in_words(now: list[Point]) -> None:
 @given(st.lists(values, max_size=60), texts)
 def test_a_sparkline_is_well_formed(row: list[float | None], title: str) -> None:
     assert parsed(spark(row, title)).get("aria-label") == title
-
-
-@given(st.floats(-1, 1e9), st.floats(-1, 1e9))
-def test_a_bar_is_never_longer_than_its_track(value: float, largest: float) -> None:
-    assert 0 <= float(parsed(bar(value, largest)).findall("rect")[1].get("width", "")) <= 100
 
 
 @given(st.lists(st.lists(st.integers(0, 500), min_size=3, max_size=3), min_size=1, max_size=7))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -61,7 +62,7 @@ def count_city(known: Catalog, now: datetime, *, rebuild: bool = False) -> int:
 
 
 def differences(known: Catalog, now: datetime) -> list[tuple[date, str]]:
-    """Days and measures whose stored counts are not what the cases say; empty when all is well."""
+    """Days and measures whose stored counts are not what the cases said at `now`; empty when all is well."""
     found = []
     for first, last in _chunks([_everything(known, now.astimezone(known.zone).date())]):
         stored = Counter({_key(row): (row.due, row.good) for row in _stored(known, first, last)})
@@ -130,7 +131,7 @@ def _stored(known: Catalog, first: date, last: date) -> QuerySet[DailyCount]:
 
 
 def _rows(known: Catalog, span: Span, now: datetime) -> list[DailyCount]:
-    period = period_of(*span, known.zone)
+    period = replace(period_of(*span, known.zone), as_of=now)
     return [row for name in DAILY for row in _rolled_up(known, daily(name), _leaves(known, daily(name), period))]
 
 

@@ -19,8 +19,8 @@ REOPENED = Measure(
     label=Words(zh="重开数", en="Reopened"),
     due_label=Words(zh="重开数", en="Reopened"),
     definition=Words(
-        zh="当日被重开的次数：结案后问题重现或没有解决，由反映人、值班长或系统重新打开。",
-        en="How often a closed case was opened again on the day: the problem came back or was never solved.",
+        zh="统计期内被重开的次数：结案后问题重现或没有解决，由反映人、值班长或系统重新打开。",
+        en="How often a closed case was opened again in the period: the problem came back or was never solved.",
     ),
     source=OWN,
     rows=Step,
@@ -50,6 +50,13 @@ def unit_field(each: Measure) -> str:
     return "case__unit_id" if each.rows is Step else "unit_id"
 
 
+LISTED = Words(zh="链接列出未达到的。", en=" The link lists those that missed it.")
+COUNTED = Words(
+    zh="此处只计未达到的，其后是否完成不论。", en=" Counted here are those that missed it, whether done later or not."
+)
+NOTHING = Words(zh="", en="")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Indicator:
     """One line of the cockpit.
@@ -62,10 +69,15 @@ class Indicator:
     label: Words
     measure: Measure
     part: Part
-    definition: Words
     verb: Words
     rate: bool = False
     low: bool = False
+
+    @property
+    def definition(self) -> Words:
+        """That of its measure, and which rows are counted or listed."""
+        own, more = self.measure.definition, LISTED if self.rate else COUNTED if self.part is Part.MISSED else NOTHING
+        return Words(zh=own.zh + more.zh, en=own.en + more.en)
 
     @property
     def unit(self) -> str:
@@ -91,10 +103,6 @@ INDICATORS: tuple[Indicator, ...] = (
         label=Words(zh="上报", en="Reported"),
         measure=daily("opened"),
         part=Part.DENOMINATOR,
-        definition=Words(
-            zh="当日建立的案件数，按现在的责任单位和所在区域归属。",
-            en="Cases opened on the day, counted where they now belong.",
-        ),
         verb=Words(
             zh="突增时看类型和地点，查共同原因，提前调力量。",
             en="On a rise, look for type and place, find the common cause, move people early.",
@@ -105,10 +113,6 @@ INDICATORS: tuple[Indicator, ...] = (
         label=Words(zh="结案", en="Closed"),
         measure=daily("closed"),
         part=Part.DENOMINATOR,
-        definition=Words(
-            zh="当日结案的案件数，不含不予受理、撤回和并案的。",
-            en="Cases closed on the day, without those rejected, withdrawn or merged.",
-        ),
         verb=Words(
             zh="持续少于上报时，积压在增加：督办最久未结的。",
             en="Below reported for days, the backlog grows: press the oldest.",
@@ -119,11 +123,6 @@ INDICATORS: tuple[Indicator, ...] = (
         label=Words(zh="按期结案率", en="Closed on time"),
         measure=daily("total"),
         part=Part.NUMERATOR,
-        definition=Words(
-            zh="全程时限当日到期的案件中，到期前结案的所占比例；不含挂账、不予受理、撤回和并案的。链接列出未按期的。",
-            en="Of the cases whose limit for the whole fell due on the day, the share closed before; without those that rest"
-            " or were rejected, withdrawn or merged. The link lists the others.",
-        ),
         verb=Words(
             zh="督办未按期的，改派力量不足的单位的案件。",
             en="Supervise those missed; redispatch from units that are short of hands.",
@@ -135,11 +134,6 @@ INDICATORS: tuple[Indicator, ...] = (
         label=Words(zh="超期", en="Fell overdue"),
         measure=daily("total"),
         part=Part.MISSED,
-        definition=Words(
-            zh="全程时限当日到期而到期时没有结案的案件数（其后是否结案不论）。",
-            en="Cases whose limit for the whole fell due on the day and that were not closed by then,"
-            " whether closed later or not.",
-        ),
         verb=Words(
             zh="督办仍未结的，约谈反复超期的单位。",
             en="Supervise those still open; call in units that are late again and again.",
@@ -151,7 +145,6 @@ INDICATORS: tuple[Indicator, ...] = (
         label=Words(zh="重开", en="Reopened"),
         measure=REOPENED,
         part=Part.DENOMINATOR,
-        definition=REOPENED.definition,
         verb=Words(zh="派核查员复核，问责虚假结案。", en="Send a verifier; ask who closed what was not solved."),
         low=True,
     ),
@@ -160,10 +153,6 @@ INDICATORS: tuple[Indicator, ...] = (
         label=Words(zh="满意率", en="Satisfied"),
         measure=daily("satisfaction"),
         part=Part.NUMERATOR,
-        definition=Words(
-            zh="当日结案并已由反映人评价的案件中，评价为4分或5分的所占比例。链接列出不满意的。",
-            en="Of the cases closed on the day and rated by their reporter, the share rated 4 or 5. The link lists the others.",
-        ),
         verb=Words(
             zh="对不满意的逐件回访，可以重开。", en="Call back each reporter who is not satisfied; reopen where right."
         ),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min, Q, QuerySet, Sum
+from django.db.models import Min, Q, QuerySet
 
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.overview import area
@@ -17,7 +17,7 @@ from chengshu.core.errors import NotFound
 from chengshu.evaluation.counts import period_of
 from chengshu.evaluation.indicators import DAILY, Indicator, rows_of, unit_field
 from chengshu.evaluation.measures import Part
-from chengshu.evaluation.models import CountedUntil, DailyCount
+from chengshu.evaluation.models import DailyCount
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import Scope
 
@@ -111,11 +111,6 @@ def first_day(known: Catalog) -> date | None:
     return first
 
 
-def counted_until(known: Catalog) -> datetime | None:
-    """When the counts were last brought up to date; None before the first time."""
-    return CountedUntil.objects.filter(city=known.city).values_list("until", flat=True).first()
-
-
 def by_unit(known: Catalog, division: int, measure: str, first: date, last: date) -> dict[int, list[int]]:
     """Daily counts of each unit in a city or district, one number for every day of the span."""
     rows = DailyCount.objects.filter(
@@ -125,15 +120,6 @@ def by_unit(known: Catalog, division: int, measure: str, first: date, last: date
     for unit, day, due in rows:
         found.setdefault(unit, [0] * ((last - first).days + 1))[(day - first).days] = due
     return found
-
-
-def below(known: Catalog, divisions: Sequence[int], first: date, last: date) -> dict[tuple[int, str], tuple[int, int]]:
-    """Sums of a period for several divisions: (division, measure) to due and good."""
-    rows = DailyCount.objects.filter(
-        division__in=divisions, unit=None, day__range=(first, last), measure__in=list(DAILY)
-    )
-    sums = rows.values_list("division_id", "measure").annotate(a=Sum("due"), b=Sum("good"))
-    return {(division, measure): (due, good or 0) for division, measure, due, good in sums}
 
 
 def within(principal: Principal, known: Catalog, division: int | None) -> int:

@@ -1,4 +1,4 @@
-"""Charts as SVG drawn on the server: every point and bar is a link to the list behind it, with its number in words.
+"""Charts as SVG drawn on the server: every point is a link to the list behind it, with its number in words.
 
 Pure functions from records to markup. Colours come from classes, since the content security policy forbids styles; the
 links of a drawing are left out of the tab order, because the table below it holds the same ones for keyboard and reader.
@@ -97,15 +97,6 @@ def spark(values: Sequence[float | None], title: str) -> Markup:
     return Markup(
         '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
     ).format(width, height, title, _path(scale, values, "c-line"))
-
-
-def bar(value: float, largest: float, tone: str = "") -> Markup:
-    """A bar for a table's cell, beside the number it stands for."""
-    share = 0.0 if largest <= 0 else max(0.0, min(1.0, value / largest))
-    return Markup(
-        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="c-track" width="100" height="8"/><rect class="c-bar {}" width="{}" height="8"/></svg>'
-    ).format(tone, _number(100 * share))
 
 
 def heat(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]], caption: str) -> Markup:
