@@ -54,6 +54,23 @@ def _skip_tour(page: Page) -> None:
         skip.first.click()
 
 
+def test_the_list_that_is_saved_is_the_one_filtered_now(site: Site) -> None:
+    with desk(site, "shift") as page:
+        page.goto("/desk?view=open")
+        page.select_option("#order", "severity")
+        page.wait_for_url(re.compile("order=severity"))
+        page.locator("details.save summary").click()
+        page.fill("#view-name", "最急的在前")
+        page.locator("details.save form button.btn-primary").click()
+        page.wait_for_url(re.compile("saved="))
+        assert "order=severity" in page.url
+        expect(page.locator("h1")).to_have_text("最急的在前")
+        page.locator("details.save summary").click()
+        page.locator("details.save form[action*=delete] button").click()
+        expect(page.locator(".alert-success")).to_be_visible()
+    assert not site.complaints
+
+
 def here(page: Page) -> str:
     return str(page.evaluate("location.pathname + location.search"))
 
@@ -230,3 +247,23 @@ def test_the_desk_fits_a_phone(site: Site) -> None:
         for path in ("/desk?view=open", f"/cases/{number}", f"/cases/{number}/print", "/desk/print?view=open"):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+
+
+def test_a_telephone_stands_in_no_address(site: Site) -> None:
+    with desk(site, "operator") as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto("/desk?view=all")
+        page.locator("#q").press_sequentially("13812345678", delay=60)
+        box = page.locator("[data-telephone] input[name=telephone]")
+        expect(box).to_have_value("13812345678")
+        page.keyboard.press("Enter")  # means the form that is offered now; the next one sends it
+        expect(page.locator("[data-telephone] button")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("138****5678")).to_be_visible()
+        page.keyboard.press("Control+k")
+        page.locator("#palette input[role=combobox]").press_sequentially("13812345678", delay=60)
+        expect(page.locator("#palette [role=option]")).to_have_count(1)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("138****5678")).to_be_visible()
+        assert not [address for address in asked if "1381234" in address]

@@ -132,7 +132,11 @@ export function startList(): void {
   if (!list || !news) return;
   lookAhead(list);
   keepPlace(list);
-  document.body.addEventListener("htmx:afterSettle", () => sessionStorage.setItem(LAST, location.pathname + location.search));
+  document.body.addEventListener("htmx:afterSettle", () => {
+    sessionStorage.setItem(LAST, location.pathname + location.search);
+    const saving = document.querySelector<HTMLInputElement>(".views .save input[name=query]");
+    if (saving) saving.value = location.pathname + location.search; // the list as it is filtered now
+  });
   watch(list, news);
   void counts();
 }

@@ -1,5 +1,6 @@
 // Go anywhere or make a move by typing: `.` or Ctrl-K. Moves come from the page, everything else from the server.
 import { typing } from "./list";
+import { isTelephone, mayBecome } from "./telephone";
 
 interface Entry { element: HTMLElement; run: () => void }
 
@@ -52,6 +53,15 @@ export function startPalette(): void {
     entries[chosen]!.element.scrollIntoView({ block: "nearest" });
     input.setAttribute("aria-activedescendant", `palette-${chosen}`);
   };
+  const follow = (element: HTMLElement): void => {
+    const link = element.querySelector<HTMLAnchorElement>("a");
+    if (link) return link.click();
+    const form = dialog.querySelector("form");
+    const field = form?.querySelector<HTMLInputElement>("[name=telephone]");
+    if (!form || !field) return;
+    field.value = input.value.trim();
+    form.submit();
+  };
   const fill = (found: HTMLElement[]): void => {
     const typed = input.value.trim();
     const own = moves().filter((move) => fits(move.name, typed)).map(({ name, run }, place) => {
@@ -65,12 +75,17 @@ export function startPalette(): void {
       element.append(button);
       return { element, run };
     });
-    entries = [...own, ...found.map((element) => ({ element, run: () => element.querySelector<HTMLAnchorElement>("a")?.click() }))];
+    entries = [...own, ...found.map((element) => ({ element, run: () => follow(element) }))];
     list.replaceChildren(...entries.map(({ element }) => element));
     mark(0);
   };
-  const ask = async (): Promise<void> => {
+  const dial = (): HTMLElement[] => {
+    const offer = isTelephone(input.value) ? dialog.querySelector("template")?.content.firstElementChild : null;
+    return offer ? [document.importNode(offer, true) as HTMLElement] : [];
+  };
+  const ask = async (meant = false): Promise<void> => {
     const turn = ++asked;
+    if (isTelephone(input.value) || (mayBecome(input.value) && !meant)) return fill(dial());
     const answer = await fetch(`${dialog.dataset.palette}?q=${encodeURIComponent(input.value.trim())}`, { headers: { "HX-Request": "true" } });
     if (!answer.ok || turn !== asked) return;
     const found = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -104,10 +119,10 @@ export function startPalette(): void {
       mark(chosen + (event.key === "ArrowDown" ? 1 : -1));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      if (!pause) return run(chosen);
-      window.clearTimeout(pause); // typed faster than the answer came
+      if (!pause && entries.length > 0) return run(chosen);
+      window.clearTimeout(pause); // typed faster than the answer came, or not asked yet
       pause = 0;
-      void ask().then(() => run(0));
+      void ask(true).then(() => run(0));
     }
   });
   list.addEventListener("click", (event) => {

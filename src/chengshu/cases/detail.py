@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from chengshu import database
-from chengshu.cases import whole
+from chengshu.cases import looks, whole
 from chengshu.cases.advance import UNDO, earliest
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.models import Case, Clock, ClockEvent, Contact, Evidence, Move, Report, Step, Task
@@ -214,7 +214,7 @@ def find_evidence(principal: Principal, id: UUID) -> Evidence:
 def contact(principal: Principal, number: str | UUID, purpose: str) -> list[Contact]:
     """Name and telephone of the reporters of a case, for a stated purpose; the reading leaves a trace first.
 
-    Raises NotFound for cases and roles that may not see it.
+    Raises NotFound for cases and roles that may not see it, TooMany for an account that looked people up too often.
     """
     case = find(principal, number)
     if len(purpose.strip()) < SHORTEST:
@@ -226,6 +226,7 @@ def contact(principal: Principal, number: str | UUID, purpose: str) -> list[Cont
             where=case.number,
             remedy=_("Say what the call is for."),
         )
+    looks.count(principal)
     Access.objects.create(
         account_id=principal.account,
         post_id=principal.post,

@@ -13,6 +13,7 @@ from django.core import signing
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from chengshu.cases import looks
 from chengshu.cases.models import Case, Contact
 from chengshu.cases.visibility import visible
 from chengshu.core.errors import Invalid, NotAllowed
@@ -63,11 +64,17 @@ def search(principal: Principal, phone: str) -> str:
 
     Raises:
         NotAllowed: this post does not read contacts.
+        Invalid: this is no whole number.
+        TooMany: this account looked people up too often.
     """
     if principal.role not in READS_CONTACT or principal.account is None:
         raise NotAllowed(
             _("This post does not search by telephone."), remedy=_("Search by words, by number or by place.")
         )
+    if not looks_like(phone):
+        what, remedy = _("This does not look like a telephone number."), _("Give the whole number, with its area code.")
+        raise Invalid(what, where="telephone", remedy=remedy)
+    looks.count(principal)
     found, shown = _cases(principal, key(phone)), masked(phone)
     subjects = [f"case:{case.pk}" for case in found] or [f"telephone:{shown}"]
     Access.objects.bulk_create(

@@ -37,7 +37,11 @@ class View:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeskPage:
-    """A list of cases, its filters as they were set, and what the filters and the bulk form offer."""
+    """A list of cases, its filters as they were set, and what the filters and the bulk form offer.
+
+    `telephone` is that of the search shown, masked; `dials` whether this post may search by telephone, and `dialled` what was
+    typed into the wrong box.
+    """
 
     views: tuple[View, ...]
     tabs: Sequence[saved.Tab]
@@ -53,6 +57,8 @@ class DeskPage:
     bulk: Sequence[tuple[Move, tuple[int, ...]]]
     undo: Undo | None
     telephone: str
+    dials: bool
+    dialled: str
 
     @property
     def filters(self) -> Mapping[str, str]:
@@ -62,8 +68,6 @@ class DeskPage:
 @page(roles=DESK)
 def show(request: Request) -> HttpResponse:
     """The list; a part of the page that was filtered by script gets only the list."""
-    if telephones.looks_like(text(request, "q", 40)) and request.principal.role in READS_CONTACT:
-        return _by_telephone(request)
     catalog, now = known(request), datetime.now(UTC)
     default = default_view(catalog, request.principal)
     tabs = saved.tabs(request.principal, default)
@@ -83,19 +87,17 @@ def show(request: Request) -> HttpResponse:
     return respond(request, "desk/board_list.html" if part else "desk/board.html", page)
 
 
-def _by_telephone(request: Request) -> HttpResponse:
-    """To the cases of a telephone by a word that does not show it: addresses are kept in the browser's history."""
-    word = telephones.search(request.principal, text(request, "q", 40))
-    target = asked({"view": "all", "tel": word}, "all").href()
-    if request.htmx:
-        return HttpResponse(headers={"HX-Redirect": target})
-    return HttpResponseRedirect(target)
+@page("POST", roles=READS_CONTACT)
+def by_telephone(request: Request) -> HttpResponse:
+    """To the cases of a telephone, by a word that does not show it: it stands in no address, here or there."""
+    word = telephones.search(request.principal, text(request, "telephone", 40))
+    return HttpResponseRedirect(asked({"view": "all", "tel": word}, "all").href())
 
 
 def _page(
     request: Request, catalog: Catalog, wanted: Asked, tabs: Sequence[saved.Tab], found: search.Page, now: datetime
 ) -> DeskPage:
-    principal = request.principal
+    principal, q = request.principal, wanted.values["q"]
     return DeskPage(
         views=tuple(_view(code, wanted) for code in VIEWS if code not in HIDDEN or code == wanted.view),
         tabs=[tab for tab in tabs if tab.pinned or not tab.own],
@@ -111,6 +113,8 @@ def _page(
         bulk=choices.bulk(catalog, principal.role, (case.state_id for case in found.cases)),
         undo=undoable(request, now),
         telephone=telephones.shown(principal, wanted.values["tel"])[0] if wanted.values["tel"] else "",
+        dials=principal.role in READS_CONTACT,
+        dialled=q if telephones.looks_like(q) else "",
     )
 
 
@@ -132,6 +136,6 @@ def counts(request: Request) -> HttpResponse:
     ready = [
         (f"view-{code}", asked({"view": code}, default)) for code in COUNTED if code != "todo" or default == "todo"
     ]
-    own = [(f"tab-{tab.id}", tab.asked) for tab in saved.tabs(principal, default) if tab.pinned or not tab.own]
+    own = [(f"tab-{tab.id}", tab.asked) for tab in saved.tabs(principal, default) if tab.pinned and tab.own]
     found = [(id, saved.count(principal, filters(catalog, principal, one, now), now)) for id, one in [*ready, *own]]
     return respond(request, "desk/counts.html", found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from chengshu.cases import choices, dispatch, search, suggest
 from chengshu.cases.catalog import Catalog, Place
 from chengshu.cases.detail import CaseDetail, contact, detail, find
-from chengshu.cases.kindred import Kindred, kindred
+from chengshu.cases.kindred import Kindred, kindred, same_reporter
 from chengshu.cases.models import Case, CaseType, Contact, State, Step
 from chengshu.cases.road import road
 from chengshu.parties.access import colleagues
@@ -31,7 +31,7 @@ class Offers:
     """What the forms of the moves offer, with the platform's suggestions and their reasons."""
 
     units: Sequence[Department]
-    unit: dispatch.Decision | None
+    unit: Mapping[str, dispatch.Decision]  # by the code of the move that sends the case there
     types: Sequence[CaseType]
     type: Sequence[suggest.TypeSuggestion]
     limits: Sequence[suggest.LimitSuggestion]
@@ -40,8 +40,8 @@ class Offers:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CasePage:
-    """A case with its story; `contacts` only after their purpose was said; `failed` a move refused just now, and what
-    others did to the case `since` its form was opened."""
+    """A case with its story; `contacts`, and other cases of the `same` reporter, only after their purpose was said; `failed`
+    a move refused just now, and what others did to the case `since` its form was opened."""
 
     story: CaseDetail
     tags: tuple[Tag, ...]
@@ -54,6 +54,7 @@ class CasePage:
     since: Sequence[Step]
     may_read_contact: bool
     contacts: Sequence[Contact] | None
+    same: Sequence[Case]
     purpose: str
 
     @property
@@ -76,6 +77,7 @@ def _respond(
     *,
     failed: Failed | None = None,
     contacts: Sequence[Contact] | None = None,
+    same: Sequence[Case] = (),
     purpose: str = "",
 ) -> HttpResponse:
     catalog, story = known(request), detail(request.principal, number)
@@ -91,10 +93,11 @@ def _respond(
         since=_since(request, story) if failed and failed.status == 409 else (),
         may_read_contact=story.has_contact and request.principal.role in READS_CONTACT,
         contacts=contacts,
+        same=same,
         purpose=purpose,
     )
     response = respond(request, "desk/case.html", page, status=failed.status if failed else 200)
-    response["Cache-Control"] = "no-store" if contacts else "private, no-cache"
+    response["Cache-Control"] = "no-store" if contacts is not None else "private, no-cache"
     return response
 
 
@@ -117,12 +120,19 @@ def _offers(catalog: Catalog, request: Request, story: CaseDetail) -> Offers:
     words = f"{case.title} {case.description}"
     return Offers(
         units=choices.units(catalog, case) if "unit" in asked else [],
-        unit=suggest.unit(catalog, case) if "unit" in asked else None,
+        unit=_advised(catalog, story),
         types=choices.types(catalog, case) if typed else [],
         type=suggest.types(catalog, words, kind=case.kind_id, most=3) if typed else [],
         limits=suggest.limits(catalog, case.type, datetime.now(UTC)) if case.type and typed else [],
         people=colleagues(request.principal) if "tracker" in asked else [],
     )
+
+
+def _advised(catalog: Catalog, story: CaseDetail) -> dict[str, dispatch.Decision]:
+    """The unit for each move that gives the case to one."""
+    giving = [act.move for act in story.allowed if "unit" in act.fields and "create_task" in act.move.does]
+    advised = ((move.code, suggest.unit(catalog, story.case, move=move)) for move in giving)
+    return {code: decision for code, decision in advised if decision}
 
 
 def _next(request: Request, case: Case) -> Case | None:
@@ -176,4 +186,7 @@ def _after(request: Request, number: str) -> str:
 def show_contact(request: Request, number: str) -> HttpResponse:
     """The reporters' names and telephones, after saying what for; the reading is logged before anything is shown."""
     purpose = text(request, "purpose", 500)
-    return _respond(request, number, contacts=contact(request.principal, number, purpose), purpose=purpose)
+    contacts = contact(request.principal, number, purpose)
+    case = find(request.principal, number)
+    same = same_reporter(known(request), request.principal, case, purpose, datetime.now(UTC))
+    return _respond(request, number, contacts=contacts, same=same, purpose=purpose)

@@ -8,8 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Q
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -22,6 +21,7 @@ from chengshu.web.models import SavedView
 from chengshu.web.pages import Request, back, known, page, text
 
 MOST = 30  # views of one account
+SHARED = 10  # of colleagues that one sees
 LONGEST = 40  # characters of a name
 _FIELDS = ("pk", "name", "query", "pinned", "first", "account_id", "department_id", "account__name")
 
@@ -45,17 +45,17 @@ class Tab:
 
 
 def tabs(principal: Principal, default: str) -> list[Tab]:
-    """The saved views that an account sees: its own, and those shared in its department."""
-    of_department = Q(department=principal.department) if principal.department else Q()
-    rows = SavedView.objects.filter(Q(account=principal.account) | of_department).order_by("pk")
-    found = [
+    """The saved views that an account sees: its own, and the newest of those that colleagues share in its department."""
+    own = SavedView.objects.filter(account=principal.account).order_by("pk")
+    shared = SavedView.objects.filter(department=principal.department or 0).exclude(account=principal.account)
+    rows = [*own.values_list(*_FIELDS), *shared.order_by("-pk").values_list(*_FIELDS)[:SHARED]]
+    return [
         Tab(
             id=id, name=name, asked=asked(query, default), pinned=pinned, first=first,
             own=account == principal.account, shared=department is not None, by=by,
         )
-        for id, name, query, pinned, first, account, department, by in rows.values_list(*_FIELDS)
+        for id, name, query, pinned, first, account, department, by in rows
     ]  # fmt: skip
-    return sorted(found, key=lambda tab: not tab.own)
 
 
 @page("POST", roles=DESK)
@@ -64,7 +64,7 @@ def save(request: Request) -> HttpResponse:
     name = text(request, "name", LONGEST)
     if not name:
         raise Invalid(_("A saved view needs a name."), where="name", remedy=_("Say in a few words what it shows."))
-    query = asked(_values(text(request, "query")), default_view(known(request), request.principal)).saved()
+    wanted = asked(_values(text(request, "query")), default_view(known(request), request.principal))
     account = request.principal.account
     assert account is not None, "the desk is for accounts"
     own = SavedView.objects.filter(account=account)
@@ -73,7 +73,7 @@ def save(request: Request) -> HttpResponse:
             _("There are %(n)s saved views already.") % {"n": MOST}, where="name", remedy=_("Delete one first.")
         )
     kept: dict[str, Any] = {
-        "query": query,
+        "query": wanted.saved(),
         "pinned": bool(text(request, "pinned")),
         "first": bool(text(request, "first")),
     }
@@ -83,7 +83,7 @@ def save(request: Request) -> HttpResponse:
             own.exclude(name=name).update(first=False)
         view, _made = SavedView.objects.update_or_create(account_id=account, name=name, defaults=kept)
     messages.success(request, _("Saved as “%(name)s”.") % {"name": name})
-    return back(request, f"{reverse('desk')}?saved={view.pk}")
+    return HttpResponseRedirect(asked(wanted.saved(), wanted.view).href(saved=str(view.pk)))
 
 
 def _values(query: str) -> dict[str, str]:

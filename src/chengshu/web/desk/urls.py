@@ -9,6 +9,7 @@ from chengshu.web.desk import board, bulk, case, palette, paper, saved
 urlpatterns = [
     path("desk", board.show, name="desk"),
     path("desk/counts", board.counts, name="desk_counts"),
+    path("desk/telephone", board.by_telephone, name="desk_telephone"),
     path("desk/preview", bulk.preview, name="desk_preview"),
     path("desk/move", bulk.move, name="desk_move"),
     path("desk/undo", bulk.undo, name="desk_undo"),
