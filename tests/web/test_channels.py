@@ -128,3 +128,9 @@ def test_long_lists_have_pages(person: Client, who: Who) -> None:
     rest = person.get(f"/account/deliveries?before={before}").content.decode()
     assert rest.count("<article") == 2
     assert person.get("/account/deliveries?before=nonsense").status_code == 200
+
+
+def test_a_citizen_is_led_to_the_page_they_may_see(browser: Browser, who: Who) -> None:
+    for username, page in (("citizen", "/follow/"), ("handler", "/cases/")):
+        failed(who(username))
+        assert f'href="{page}HZ-20260302-000001"' in browser(username).get("/account/deliveries").content.decode()

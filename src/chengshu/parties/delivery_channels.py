@@ -32,6 +32,10 @@ MOST = 10  # channels of one account
 CODE_SENT = throttle.Limit(name="channel-code", count=6, seconds=3600)
 CODE_HERE = throttle.Limit(name="channel-code-address", count=6, seconds=3600)
 CODE_TRIED = throttle.Limit(name="channel-code-tried", count=10, seconds=3600)
+# A text message costs money: nobody sends many of them by opening many accounts, or to many numbers. A whole office may
+# stand behind one address.
+SMS_DAY = throttle.Limit(name="channel-sms", count=12, seconds=86_400)
+SMS_CLIENT = throttle.Limit(name="channel-sms-client", count=100, seconds=86_400)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,29 +109,31 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
-def add(principal: Principal, kind: str, address: str) -> Channel:
+def add(principal: Principal, kind: str, address: str, client: str) -> Channel:
     """Add a channel of one's own and send its code. It carries nothing else until the code is entered.
+
+    Args:
+        client: the network address of whoever asks.
 
     Raises:
         Invalid: this way is not offered, or the address does not look like one.
         Conflict: it is there already, or there are too many.
-        TooMany: codes were asked for too often, by this account or to this address.
+        TooMany: codes were asked for too often, by this account, to this address, or from this client.
     """
     way = next((way for way in offered(principal) if way.code == kind), None)
     if way is None:
         raise Invalid(_("Messages cannot be sent this way here."), remedy=_("Choose another way."))
     address = _checked(way, address)
-    mine = Channel.objects.filter(account=principal.account)
-    if mine.filter(kind=kind, address=address).exists():
-        raise Conflict(_("This channel is there already."), where=address, remedy=_("Change it in the list."))
-    if mine.count() >= MOST:
+    if Channel.objects.filter(account=principal.account).count() >= MOST:
         raise Conflict(_("You have too many channels."), remedy=_("Remove one first."))
     with transaction.atomic():
-        channel = Channel.objects.create(
-            account_id=_account(principal), kind=kind, address=address, kinds=kinds_for(principal),
-            secret=new_secret() if kind == "webhook" else "",
+        channel, added = Channel.objects.get_or_create(
+            account_id=_account(principal), kind=kind, address=address,
+            defaults={"kinds": kinds_for(principal), "secret": new_secret() if kind == "webhook" else ""},
         )  # fmt: skip
-        send_code(principal, channel)
+        if not added:
+            raise Conflict(_("This channel is there already."), where=address, remedy=_("Change it in the list."))
+        send_code(principal, channel, client)
     return channel
 
 
@@ -155,9 +161,12 @@ def _is_plain(address: str) -> bool:
         return False
 
 
-def send_code(principal: Principal, channel: Channel) -> None:
-    """Send a new code; the one before no longer counts."""
+def send_code(principal: Principal, channel: Channel, client: str) -> None:
+    """Send a new code; the one before no longer counts. Tries are counted by account, receiver and `client`."""
     throttle.hit(CODE_SENT, principal.account)
+    if channel.kind == "sms":
+        throttle.hit(SMS_DAY, principal.account)
+        throttle.hit(SMS_CLIENT, client)
     throttle.hit(CODE_HERE, channel.kind, hashlib.sha256(channel.address.casefold().encode()).hexdigest())
     code, now = f"{secrets.randbelow(10**6):06}", datetime.now(UTC)
     channel.code, channel.code_until = _digest(channel, code), now + timedelta(minutes=CODE_MINUTES)

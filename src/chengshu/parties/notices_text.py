@@ -87,7 +87,8 @@ class Facts:
         """Where the pages show the case, as whoever sits elsewhere must ask for it."""
         if self.kind == "security":
             return f"{settings.PUBLIC_URL}/account/security"
-        return f"{settings.PUBLIC_URL}/cases/{self.number}" if self.number else f"{settings.PUBLIC_URL}/notices"
+        page = "follow" if self.kind in FOR_CITIZENS else "cases"
+        return f"{settings.PUBLIC_URL}/{page}/{self.number}" if self.number else f"{settings.PUBLIC_URL}/notices"
 
 
 def label(kind: str) -> str:

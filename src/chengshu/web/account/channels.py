@@ -40,7 +40,7 @@ def channels(request: Request) -> HttpResponse:
     if not form.require("address", _("Enter the address.")):
         return _show(request, form)
     try:
-        added = ways.add(request.principal, form.get("kind"), form.get("address"))
+        added = ways.add(request.principal, form.get("kind"), form.get("address"), request.client)
     except (Invalid, Conflict) as error:
         form.errors["address"] = f"{error.what} {error.remedy}".strip()
         return _show(request, form)
@@ -86,7 +86,7 @@ def verify(request: Request) -> HttpResponse:
 @page("POST", account=True)
 def code(request: Request) -> HttpResponse:
     """Have a new code sent."""
-    ways.send_code(request.principal, _chosen(request))
+    ways.send_code(request.principal, _chosen(request), request.client)
     messages.success(request, _("A new code is on its way."))
     return _back()
 

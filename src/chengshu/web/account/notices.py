@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from chengshu.core.errors import NotFound
 from chengshu.parties.models import Notice
 from chengshu.parties.roles import Role
 from chengshu.web.pages import Request, page, respond, text
@@ -51,14 +53,25 @@ def show(request: Request) -> HttpResponse:
     return respond(request, "account/notices.html", page)
 
 
+def _chosen(mine: QuerySet[Notice], number: str) -> Notice | None:
+    """The notice that was chosen; None when none was named, which means all.
+
+    Raises:
+        NotFound: one was named, and there is no such notice.
+    """
+    found = mine.filter(pk=int(number)).first() if number.isdecimal() else None
+    if number and found is None:
+        raise NotFound(_("There is no such notice."), remedy=_("Look at your notices."))
+    return found
+
+
 @page("POST", account=True)
 def read(request: Request) -> HttpResponse:
     """Mark one notice as read, or all; the one opens its case."""
     mine = Notice.objects.filter(account=request.principal.account)
-    chosen = text(request, "notice", 18)
-    unread = mine.filter(read_at=None, **({"pk": int(chosen)} if chosen.isdecimal() else {}))
+    notice = _chosen(mine, text(request, "notice", 18))
+    unread = mine.filter(read_at=None, **({"pk": notice.pk} if notice else {}))
     unread.update(read_at=datetime.now(UTC))
-    notice = mine.filter(pk=int(chosen)).first() if chosen.isdecimal() else None
     if notice and notice.kind == "security":
         return HttpResponseRedirect(reverse("security"))
     if notice and notice.kind == "brief":
