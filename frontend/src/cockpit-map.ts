@@ -75,13 +75,16 @@ function button(kind: string, text: string, label: string): HTMLButtonElement {
   return made;
 }
 
+interface Sign { layer: string; marker: maplibre.Marker }
+
 class CockpitMap {
   private readonly map: maplibre.Map;
   private readonly says: Record<string, string | undefined>;
   private readonly clusters = new Map<number, maplibre.Marker>();
-  private markers: { layer: string; marker: maplibre.Marker }[] = [];
+  private readonly signs = new Map<string, Sign>();
   private divisions: Record<string, Division> = {};
   private shown = new Set<string>();
+  private stale = false; // the clusters drawn are those of earlier data, which may have had the same numbers
 
   constructor(private readonly element: HTMLElement, locale: Record<string, string>) {
     this.says = element.dataset;
@@ -127,6 +130,7 @@ class CockpitMap {
     const answer = await fetch(this.element.dataset.cockpitMap ?? "");
     if (!answer.ok) return;
     const drawn = (await answer.json()) as Drawn;
+    this.stale = true;
     this.source("cases").setData(drawn.cases);
     this.source("points").setData(drawn.cases);
     this.divisions = drawn.divisions;
@@ -154,7 +158,7 @@ class CockpitMap {
     this.map.setLayoutProperty("heat", "visibility", this.shown.has("heat") ? "visible" : "none");
     this.shade();
     this.drawClusters();
-    for (const { layer, marker } of this.markers) marker.getElement().hidden = !this.shown.has(layer);
+    for (const { layer, marker } of this.signs.values()) marker.getElement().hidden = !this.shown.has(layer);
   }
 
   private shade(): void {
@@ -164,26 +168,44 @@ class CockpitMap {
     }
   }
 
+  /** Signs keep their place and what was opened at them; only their words change, and those go that stand for nothing any more. */
   private place(drawn: Drawn): void {
-    this.markers.forEach(({ marker }) => marker.remove());
-    this.markers = [];
+    const seen = new Set<string>();
     for (const { properties, geometry } of drawn.things.features) {
-      const sign = button(`station${properties?.open ? " is-hot" : ""}`, String(properties?.open ?? ""), String(properties?.name));
       const warn = properties?.schematic ? `${this.says.schematic}` : "";
-      this.add("things", sign, geometry, box(String(properties?.name), String(properties?.text), link(String(properties?.href), `${this.says.list}`), warn));
+      const inside = box(String(properties?.name), String(properties?.text), link(String(properties?.href), `${this.says.list}`), warn);
+      seen.add(this.put("things", `station${properties?.open ? " is-hot" : ""}`, properties ?? {}, geometry, inside));
     }
     for (const { properties, geometry } of drawn.units.features) {
       const units = properties?.units as { name: string; open: number; late: number; href: string }[];
       const lines = units.map((unit) => link(unit.href, `${unit.name} ${unit.open} (${this.says.overdue} ${unit.late})`));
-      this.add("units", button("load", String(properties?.open), String(properties?.name)), geometry, box(String(properties?.name), ...lines));
+      seen.add(this.put("units", "load", properties ?? {}, geometry, box(String(properties?.name), ...lines)));
+    }
+    for (const [key, { marker }] of this.signs) {
+      if (seen.has(key) || marker.getPopup()?.isOpen()) continue;
+      marker.remove();
+      this.signs.delete(key);
     }
   }
 
-  private add(layer: string, element: HTMLElement, geometry: Point, inside: HTMLElement): void {
+  /** One sign, made or brought up to date; its key. */
+  private put(layer: string, kind: string, properties: Record<string, unknown>, at: Point, inside: HTMLElement): string {
+    const [name, count] = [String(properties.name), String(properties.open ?? "")];
+    const key = [layer, name, ...at.coordinates].join("|");
+    const found = this.signs.get(key);
+    if (found) {
+      const element = found.marker.getElement();
+      element.textContent = count;
+      element.classList.toggle("is-hot", kind.endsWith("is-hot"));
+      found.marker.getPopup()?.setDOMContent(inside);
+      return key;
+    }
+    const element = button(kind, count, name);
     element.hidden = !this.shown.has(layer);
-    const marker = new maplibre.Marker({ element }).setLngLat(geometry.coordinates as [number, number]);
+    const marker = new maplibre.Marker({ element }).setLngLat(at.coordinates as [number, number]);
     marker.setPopup(new maplibre.Popup({ offset: 14 }).setDOMContent(inside)).addTo(this.map);
-    this.markers.push({ layer, marker });
+    this.signs.set(key, { layer, marker });
+    return key;
   }
 
   private openCase(feature: maplibre.MapGeoJSONFeature | undefined): void {
@@ -194,6 +216,7 @@ class CockpitMap {
   }
 
   private openDivision(event: maplibre.MapLayerMouseEvent): void {
+    if (event.originalEvent.target !== this.map.getCanvas()) return; // a sign was meant, which opens its own
     if (this.map.queryRenderedFeatures(event.point, { layers: ["case"] }).length) return;
     const code = event.features?.map((feature) => String(feature.properties.code)).find((each) => each in this.divisions);
     const division = code ? this.divisions[code] : undefined;
@@ -203,10 +226,11 @@ class CockpitMap {
     new maplibre.Popup().setLngLat(event.lngLat).setDOMContent(inside).addTo(this.map);
   }
 
-  /** One sign for each cluster in view; those that went out of view are taken away. */
+  /** One sign for each cluster in view; those that went out of view are taken away, and all when there are new data. */
   private drawClusters(): void {
     const seen = new Set<number>();
     if (this.shown.has("cases") && this.map.isSourceLoaded("cases")) {
+      if (this.stale) this.clearClusters();
       for (const { properties, geometry } of this.map.querySourceFeatures("cases", { filter: ["has", "point_count"] })) {
         const id = Number(properties.cluster_id);
         if (seen.has(id)) continue;
@@ -222,6 +246,12 @@ class CockpitMap {
         this.clusters.delete(id);
       }
     }
+  }
+
+  private clearClusters(): void {
+    this.clusters.forEach((marker) => marker.remove());
+    this.clusters.clear();
+    this.stale = false;
   }
 
   private cluster(id: number, properties: Record<string, unknown>, at: Point): maplibre.Marker {

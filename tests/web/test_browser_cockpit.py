@@ -90,6 +90,31 @@ def test_the_map_shows_the_case_and_the_districts(site: Site, late: str) -> None
     assert site.complaints == []
 
 
+def test_what_is_read_stays_open_while_the_page_refreshes_itself(site: Site, late: str) -> None:  # noqa: F811
+    with site.page("shift") as page:
+        page.goto("/cockpit")
+        quiet(page)
+        definition = page.locator("#define-on_time")
+        definition.locator("summary").click()
+        page.evaluate("document.querySelector('#now .section-top').dataset.old = '1'")
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('live:resync'))")
+        expect(page.locator("#now [data-old]")).to_have_count(0)
+        expect(definition).to_have_attribute("open", "")
+
+        unit = "SELECT id FROM parties_department WHERE code = '330106-CGJ'"
+        running.city().sql(f"UPDATE cases_case SET unit_id = ({unit}) WHERE number = %s", [late])
+        page.locator(".cockpit-map").scroll_into_view_if_needed()
+        page.locator("[data-layers] input[value=units]").check(timeout=20_000)
+        page.locator("[data-layers] input[value=cases]").uncheck()  # a cluster may lie over the sign of the units
+        page.locator(".load").first.click()
+        expect(page.locator(".maplibregl-popup")).to_have_count(1)  # and not that of the division below
+        with page.expect_response("**/cockpit/map.json*"):
+            page.evaluate("document.body.dispatchEvent(new CustomEvent('live:case'))")
+        page.wait_for_timeout(300)
+        expect(page.locator(".maplibregl-popup")).to_be_visible()
+    assert site.complaints == []
+
+
 @pytest.mark.parametrize("english", [False, True], ids=["zh", "en"])
 def test_a_leader_with_one_minute_and_a_phone(site: Site, late: str, english: bool) -> None:  # noqa: F811
     with site.page("leader", viewport=PHONE) as page:

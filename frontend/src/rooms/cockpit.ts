@@ -37,8 +37,20 @@ function whenSeen(element: HTMLElement): void {
   watcher.observe(element);
 }
 
+/** What somebody has open to read stays open when the numbers refresh themselves. */
+function keepOpen(part: HTMLElement): void {
+  let open: string[] = [];
+  part.addEventListener("htmx:beforeSwap", () => {
+    open = [...part.querySelectorAll<HTMLDetailsElement>("details[id][open]")].map(({ id }) => id);
+  });
+  part.addEventListener("htmx:afterSwap", () => {
+    for (const id of open) document.querySelector<HTMLDetailsElement>(`#${id}`)?.setAttribute("open", "");
+  });
+}
+
 onContent((root) => {
   root.querySelectorAll<HTMLFormElement>("form[data-choose]").forEach(choosing);
   root.querySelectorAll<HTMLElement>("[data-cockpit-map]").forEach(whenSeen);
+  root.querySelectorAll<HTMLElement>("#now").forEach(keepOpen);
   root.querySelectorAll<HTMLElement>("[data-print]").forEach((button) => button.addEventListener("click", () => window.print()));
 });
