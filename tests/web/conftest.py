@@ -18,7 +18,7 @@ from chengshu.cases.advance import advance
 from chengshu.cases.models import Case
 from chengshu.cases.records import MoveRequest, NewReport
 from chengshu.cases.report import report
-from chengshu.parties.models import Account
+from chengshu.parties.models import Account, Post
 from chengshu.parties.principal import Principal
 from chengshu.places.models import City
 
@@ -57,6 +57,21 @@ def browser(hangzhou: City) -> Browser:
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def admin(browser: Browser) -> Client:
+    """The administrator of the city, who reads English here."""
+    Account.objects.filter(username="admin").update(language="en")
+    return browser("admin")
+
+
+@pytest.fixture
+def second(hangzhou: City) -> Account:
+    """A second administrator of the city."""
+    account = Account.objects.create(username="second", name="第二管理员", password="x", language="en")
+    Post.objects.create(account=account, role="administrator", division=hangzhou.divisions.get(code="3301"))
+    return account
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -17,6 +16,8 @@ from chengshu.packs.apply import load_city
 from chengshu.packs.models import Alteration, Proposal, Revision
 from chengshu.parties.models import Account, Audit, Notice, Post
 from chengshu.places.models import City, Part
+from tests.web.forms import form_of as _form
+from tests.web.forms import values as _values
 
 pytestmark = pytest.mark.django_db
 Browser = Callable[[str], Client]
@@ -30,66 +31,6 @@ PAGES = (
     "/admin/accounts/one?login=dispatcher", "/admin/accounts/one?login=admin", "/admin/approvals", "/admin/pack",
     "/admin/changes", "/admin/changes?table=types", "/admin/audit", "/admin/audit?of=readings",
 )  # fmt: skip
-
-
-@pytest.fixture
-def admin(browser: Browser) -> Client:
-    """The administrator, who reads English here."""
-    Account.objects.filter(username="admin").update(language="en")
-    return browser("admin")
-
-
-@pytest.fixture
-def second(hangzhou: City) -> Account:
-    """A second administrator of the city."""
-    account = Account.objects.create(username="second", name="第二管理员", password="x", language="en")
-    Post.objects.create(account=account, role="administrator", division=hangzhou.divisions.get(code="3301"))
-    return account
-
-
-def _values(client: Client, address: str) -> dict[str, str]:
-    """What a browser would send of the first form of a page that asks for a reason."""
-    return _form(client.get(address).content.decode())
-
-
-def _form(page: str) -> dict[str, str]:
-    forms = _Forms()
-    forms.feed(page)
-    return next(form for form in forms.found if "why" in form)
-
-
-class _Forms(HTMLParser):
-    """The fields of all forms of a page, as they stand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[dict[str, str]] = []
-        self._area = self._select = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        own = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self.found.append({})
-        elif tag == "input" and self.found and own.get("name") not in {None, "csrfmiddlewaretoken"}:
-            if own.get("type") != "checkbox" or "checked" in own:
-                self.found[-1][own["name"]] = own.get("value", "")
-        elif tag == "textarea" and self.found:
-            self._area = own["name"]
-            self.found[-1][self._area] = ""
-        elif tag == "select" and self.found:
-            self._select = own["name"]
-        elif tag == "option" and self._select and ("selected" in own or self._select not in self.found[-1]):
-            self.found[-1][self._select] = own.get("value", "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea":
-            self._area = ""
-        elif tag == "select":
-            self._select = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._area:
-            self.found[-1][self._area] += data
 
 
 @pytest.mark.parametrize("address", PAGES)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop
 
 from chengshu.cases.models import STAGES
 from chengshu.core.errors import Invalid
+from chengshu.packs.diff import NOTHING
 from chengshu.web import words
 
 LABELS = {
@@ -38,6 +39,7 @@ LABELS = {
     "needs": gettext_noop("What it needs"),
     "version": gettext_noop("Version"),
     "limits": gettext_noop("Limits"),
+    "rules": gettext_noop("Dispatch rules"),
 }
 LEVELS = {
     "city": gettext_noop("City"),
@@ -96,14 +98,29 @@ def label(name: str) -> str:
     first, _dot, rest = name.partition(".")
     if first == "limits" and rest in STAGES:
         return _("Limit: %(stage)s") % {"stage": words.stage(rest)}
+    if first == "dated_limits":
+        return _dated(rest)
     found = _(LABELS[first]) if first in LABELS else first
+    rest = _("order") if rest == "order" else rest
     return f"{found}: {rest}" if rest else found
+
+
+def _dated(rest: str) -> str:
+    """What a limit was from a time on: `2020-01-01.limits.handle`, or where it comes from: `….sources.handle`."""
+    day, _dot, what = rest.partition(".")
+    sort, _dot, stage = what.partition(".")
+    named = {
+        "stage": words.stage(stage),
+        "since": _("since ever") if day == NOTHING else _("from %(day)s") % {"day": day},
+    }
+    source = sort == "sources"
+    return (_("Source of the limit: %(stage)s, %(since)s") if source else _("Limit: %(stage)s, %(since)s")) % named
 
 
 def shown(name: str, value: Any) -> str:
     """A value in words; a dash for nothing."""
     if value in (None, "", (), [], {}):
-        return "–"
+        return NOTHING
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list | tuple):
@@ -113,7 +130,7 @@ def shown(name: str, value: Any) -> str:
 
 def _told(first: str, value: Any) -> str:
     match first:
-        case "limits":
+        case "limits" | "dated_limits":
             return limit(str(value))
         case "severity" if value in (1, 2, 3, 4):
             return words.severity(value)

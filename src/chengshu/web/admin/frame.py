@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import wraps
 from typing import Any
 
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
-from chengshu.core.errors import ChengshuError, Invalid, Mistake, Mistakes
-from chengshu.packs.diff import FieldChange, differences
+from chengshu.core.errors import ChengshuError, Invalid, Mistake, Mistakes, NotAllowed
+from chengshu.packs import editing
+from chengshu.packs.diff import NOTHING, FieldChange, differences
+from chengshu.packs.editing import Proposal
 from chengshu.packs.models import Alteration
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import Role
+from chengshu.places.models import City
 from chengshu.web import words
 from chengshu.web.admin import field_words
-from chengshu.web.pages import Request, known, text
+from chengshu.web.pages import P, Request, View, known, text
 
 ADMIN = frozenset({Role.ADMINISTRATOR})
 READERS = ADMIN | {Role.STEWARD, Role.ANALYST}
@@ -48,11 +53,12 @@ class Past:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wrong:
-    """Why a form was refused: mistakes one by one, or one sentence."""
+    """Why a form was refused: mistakes one by one, or one sentence, perhaps with the address where it can be mended."""
 
     mistakes: Sequence[Mistake] = ()
     sentence: str = ""
     status: int = 422
+    href: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.mistakes or self.sentence)
@@ -63,6 +69,27 @@ class Wrong:
             return cls(mistakes=error.mistakes, status=error.status)
         sentence = " ".join(filter(None, (_(error.what), _(error.remedy) if error.remedy else "")))
         return cls(sentence=sentence, status=error.status)
+
+
+def changed_wrong(city: City, proposal: Proposal, seen: str) -> Wrong:
+    """That somebody changed the same thing since the form was opened, told when it is only checked as well."""
+    if seen == proposal.seen:
+        return Wrong()
+    return Wrong.of(editing.changed_meanwhile(city, proposal.table, proposal.key))
+
+
+def whole_city(view: View[P]) -> View[P]:
+    """Let only posts for the whole city open a page; others are not offered links to it (`chengshu.web.doors`)."""
+
+    @wraps(view)
+    def answer(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.principal.division != known(request).root:
+            what = _("This page is for those who answer for the whole city.")
+            raise NotAllowed(what, remedy=_("Ask the administrator of the city."))
+        return view(request, *args, **kwargs)
+
+    answer.whole_city = True  # type: ignore[attr-defined]
+    return answer
 
 
 def may_edit(request: Request) -> bool:
@@ -80,15 +107,27 @@ def why(request: Request) -> str:
 
 def told(fields: Iterable[FieldChange]) -> list[Difference]:
     """Changes of fields in words; those that only repeat others are left out."""
-    shown = [
-        field for field in fields if not field.name.startswith("dated_limits") and not field.name.endswith("order")
-    ]
     return [
         Difference(
             name=field_words.label(f.name), old=field_words.shown(f.name, f.old), new=field_words.shown(f.name, f.new)
         )
-        for f in shown
+        for f in fields
+        if not _repeats(f)
     ]
+
+
+def _repeats(change: FieldChange) -> bool:
+    """An order that follows from its entries, such as days; of a dated limit its own day, and that it always was so."""
+    if change.name.endswith(".order"):
+        return all(_sorted(value) for value in (change.old, change.new))
+    if not change.name.startswith("dated_limits"):
+        return False
+    since_ever = change.name.startswith(f"dated_limits.{NOTHING}.")
+    return change.name == "dated_limits" or change.name.endswith(".valid_from") or (since_ever and not change.old)
+
+
+def _sorted(values: Any) -> bool:
+    return not isinstance(values, list) or values == sorted(values, key=lambda value: (len(value), value))
 
 
 def past(alterations: Iterable[Alteration]) -> list[Past]:

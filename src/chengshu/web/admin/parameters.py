@@ -62,18 +62,32 @@ def _read(request: Request, value: Any) -> Any:
     for field in ("meaning", "meaning_en", "source"):
         if given := text(request, field, 1_000):
             entry[field] = given
-    if drop := text(request, "drop", 10):
-        entry["values"].pop(drop, None)
+    today = datetime.now(known(request).zone).date()
+    if drop := frame.day(request, "drop"):
+        if drop <= today:
+            raise _too_late()
+        entry["values"].pop(drop.isoformat(), None)
     elif given := text(request, "value", 500):
         day = frame.day(request, "since")
         if day is None:
             raise Invalid(_("A value needs the day from which it counts."), where="since", remedy=_("Choose the day."))
+        if day < today:
+            raise _too_late()
         entry["values"][day.isoformat()] = _parsed(given, next(iter(entry["values"].values()), ""))
     return value
 
 
+def _too_late() -> Invalid:
+    """What happened is judged by the number of its day: that of a past day never changes."""
+    return Invalid(
+        _("This day has come: what happened by its number stays judged by it."),
+        where="since",
+        remedy=_("Set another value from today or a later day on."),
+    )
+
+
 def _parsed(given: str, like: Any) -> Any:
-    """A value of the same type as the others of its parameter."""
+    """A value of the same type as the others of its parameter; of lists and texts the schema knows more."""
     try:
         if isinstance(like, bool):
             return {"yes": True, "no": False, "true": True, "false": False, "是": True, "否": False}[given.casefold()]
@@ -82,8 +96,12 @@ def _parsed(given: str, like: Any) -> Any:
             if not math.isfinite(number):
                 raise ValueError(given)
             return int(number) if number.is_integer() and isinstance(like, int) else number
-        return json.loads(given) if isinstance(like, list) else given
-    except (KeyError, ValueError) as error:
+        if not isinstance(like, list):
+            return given
+        if not isinstance(found := json.loads(given), list):
+            raise TypeError(given)
+        return found
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise Invalid(
             _("This value is of another type than the others."), where="value", remedy=_("Write it like those before.")
         ) from error

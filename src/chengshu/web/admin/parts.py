@@ -17,10 +17,11 @@ from chengshu.core.errors import ChengshuError, NotFound
 from chengshu.packs import editing, revisions
 from chengshu.packs.diff import differences
 from chengshu.places.models import Part
-from chengshu.web.admin.frame import Difference, Wrong, may_edit, told, why
+from chengshu.web.admin.frame import Difference, Wrong, changed_wrong, may_edit, told, why
 from chengshu.web.pages import Request, known, respond, text
 
 MOST = 40  # differences of one version that are listed
+NEWEST = 20  # versions that are listed, each with what it changed; older ones open by their address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,23 +67,21 @@ def show(request: Request, kind: Kind) -> HttpResponse:
     page = _page(request, kind)
     wanted = text(request, "version", 10)
     if wanted:
-        part = next((v.part for v in page.history if str(v.part.version) == wanted), None)
-        if part is None:
-            raise NotFound(_("There is no such version."), where=wanted, remedy=_("Choose one of the history."))
+        part = _earlier(request, kind, wanted)
         page = replace(page, value=part.value, how=revisions.EDIT if part.active else revisions.RETURN)
     return _respond(request, kind, page)
 
 
 def _page(request: Request, kind: Kind) -> PartPage:
     city = known(request).city
-    versions = list(Part.objects.filter(city=city, name=kind.name).order_by("-version"))
+    versions = list(Part.objects.filter(city=city, name=kind.name).order_by("-version")[: NEWEST + 1])
     active = next((part for part in versions if part.active), None)
     return PartPage(
         name=kind.name,
         value=active.value if active else deepcopy(kind.empty),
         seen=str(active.version if active else 0),
         may_edit=may_edit(request),
-        history=_history(versions),
+        history=_history(versions)[:NEWEST],
     )
 
 
@@ -104,7 +103,7 @@ def _respond(request: Request, kind: Kind, page: PartPage, status: int = 200) ->
 
 def send(request: Request, kind: Kind) -> HttpResponse:
     """Check or save what the form makes of the part."""
-    city = editing.editor(request.principal)
+    city, seen = editing.editor(request.principal), text(request, "seen", 10)
     page = replace(_page(request, kind), why=why(request))
     try:
         page = replace(page, value=_value(request, kind, page))
@@ -112,8 +111,10 @@ def send(request: Request, kind: Kind) -> HttpResponse:
         proposal = editing.propose_part(city, kind.name, page.value)
         if text(request, "do", 10) == "check":
             notes = [] if proposal.plan.changes else [_("Nothing would change.")]
-            return _respond(request, kind, replace(page, differences=told(proposal.fields)[:MOST], notes=notes))
-        saved = editing.save(request.principal, proposal, why=page.why, seen=text(request, "seen", 10), how=page.how)
+            wrong = changed_wrong(city, proposal, seen)
+            differences = told(proposal.fields)[:MOST]
+            return _respond(request, kind, replace(page, seen=seen, wrong=wrong, differences=differences, notes=notes))
+        saved = editing.save(request.principal, proposal, why=page.why, seen=seen, how=page.how)
     except ChengshuError as error:
         return _respond(request, kind, replace(page, wrong=Wrong.of(error)), status=error.status)
     if saved:
@@ -127,8 +128,14 @@ def _value(request: Request, kind: Kind, page: PartPage) -> Any:
     """What the form asks for: an earlier version as a whole, or the value in force with what the form changes."""
     wanted = text(request, "version", 10)
     if text(request, "do", 10) == "return" or (wanted and text(request, "how", 10) == revisions.RETURN):
-        part = next((v.part for v in page.history if str(v.part.version) == wanted), None)
-        if part is None:
-            raise NotFound(_("There is no such version."), where=wanted, remedy=_("Choose one of the history."))
-        return deepcopy(part.value)
+        return _earlier(request, kind, wanted).value
     return kind.read(request, deepcopy(page.value))
+
+
+def _earlier(request: Request, kind: Kind, wanted: str) -> Part:
+    """A version of the part, however old."""
+    number = int(wanted) if wanted.isascii() and wanted.isdecimal() else -1
+    part = Part.objects.filter(city=known(request).city, name=kind.name, version=number).first()
+    if part is None:
+        raise NotFound(_("There is no such version."), where=wanted, remedy=_("Choose one of the history."))
+    return part

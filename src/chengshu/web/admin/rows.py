@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
@@ -15,7 +16,7 @@ from chengshu.packs import editing, revisions
 from chengshu.packs.editing import Proposal
 from chengshu.packs.plan import Action
 from chengshu.places.models import City
-from chengshu.web.admin.frame import Difference, Past, Wrong, may_edit, past, told, why
+from chengshu.web.admin.frame import Difference, Past, Wrong, changed_wrong, may_edit, past, told, why
 from chengshu.web.forms import Form
 from chengshu.web.pages import Request, known, respond, text
 from chengshu.web.words import local
@@ -119,20 +120,25 @@ def send(request: Request, sheet: Sheet) -> HttpResponse:
                 return respond(request, sheet.template, page, status=422)
         proposal = sheet.retire(city, key) if retiring else sheet.propose(request, city, content, key)
         return _answer(request, sheet, page, proposal, retiring)
+    except editing.Retired as error:
+        wrong = replace(Wrong.of(error), href=f"{sheet.address()}?code={quote(error.where)}")
+        return respond(request, sheet.template, replace(page, wrong=wrong), status=error.status)
     except ChengshuError as error:
         return respond(request, sheet.template, replace(page, wrong=Wrong.of(error)), status=error.status)
 
 
 def _answer(request: Request, sheet: Sheet, page: RowPage, proposal: Proposal, retiring: bool) -> HttpResponse:
+    seen = text(request, "seen", 20)
     if text(request, "do", 10) == "check":
-        page = replace(page, differences=told(proposal.fields), notes=_notes(proposal))
+        wrong = changed_wrong(known(request).city, proposal, seen)
+        page = replace(page, seen=seen, wrong=wrong, differences=told(proposal.fields), notes=_notes(proposal))
         return respond(request, sheet.template, page)
-    saved = editing.save(request.principal, proposal, why=page.why, seen=text(request, "seen", 20), how=page.how)
+    saved = editing.save(request.principal, proposal, why=page.why, seen=seen, how=page.how)
     if saved is None:
         messages.info(request, _("Nothing was changed: it is so already."))
     else:
         messages.success(request, _("It is no longer used.") if retiring else _("Saved: it counts from now on."))
-    return HttpResponseRedirect(f"{sheet.address()}?code={proposal.key}" if not retiring else sheet.address())
+    return HttpResponseRedirect(f"{sheet.address()}?code={quote(proposal.key)}" if not retiring else sheet.address())
 
 
 def _notes(proposal: Proposal) -> list[str]:
