@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chengshu.web.account import channels, deliveries, factors, notices, own, sso
+from chengshu.web.account import channels, deliveries, factors, notices, own, readings, sso
 
 urlpatterns = [
     path("login", own.sign_in, name="login"),
@@ -42,6 +42,7 @@ urlpatterns = [
     path("account/quiet", channels.quiet, name="quiet"),
     path("account/deliveries", deliveries.own, name="deliveries"),
     path("account/deliveries/again", deliveries.again, name="delivery_again"),
+    path("account/readings", readings.show, name="readings"),
     path("deliveries", deliveries.whole, name="deliveries_all"),
     path("deliveries/again", deliveries.whole_again, name="delivery_again_all"),
     path("notices", notices.show, name="notices"),
