@@ -2,8 +2,9 @@
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { Resvg, initWasm } from "@resvg/resvg-wasm";
 import { PurgeCSS } from "purgecss";
-import { defineConfig } from "vite";
+import { build, defineConfig } from "vite";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -74,6 +75,37 @@ function fonts() {
   };
 }
 
+// The icons of the app on a phone: with round corners, and whole for phones that cut their own shape out.
+function appIcons() {
+  return {
+    name: "app-icons",
+    async generateBundle() {
+      await initWasm(readFileSync(here("node_modules/@resvg/resvg-wasm/index_bg.wasm")));
+      const svg = readFileSync(here("src/app/icon.svg"), "utf8");
+      for (const [purpose, drawn] of [["any", svg], ["maskable", svg.replace(' rx="96"', "")]]) {
+        for (const value of [192, 512]) {
+          const source = new Resvg(drawn, { fitTo: { mode: "width", value } }).render().asPng();
+          this.emitFile({ type: "asset", fileName: `app/${purpose}-${value}.png`, source });
+        }
+      }
+    },
+  };
+}
+
+// The service worker of the field in one file of its own: browsers load no modules into workers everywhere.
+function fieldWorker() {
+  return {
+    name: "field-worker",
+    async generateBundle() {
+      const lib = { entry: here("src/field/worker.ts"), formats: ["iife"], name: "worker" };
+      const [{ output }] = await build({
+        configFile: false, publicDir: false, logLevel: "error", root: here("."), build: { write: false, target: "es2022", lib },
+      });
+      this.emitFile({ type: "asset", fileName: "field-worker.js", source: output[0].code });
+    },
+  };
+}
+
 // Compressed once here, so that the web server only has to choose.
 function compressed() {
   return {
@@ -92,7 +124,7 @@ function compressed() {
 export default defineConfig({
   base: "/static/dist/",
   publicDir: false,
-  plugins: [sprite(), onlyUsed(), fonts(), compressed()],
+  plugins: [sprite(), onlyUsed(), fonts(), appIcons(), fieldWorker(), compressed()],
   worker: { format: "es" },
   build: {
     outDir: here("../src/chengshu/web/static/dist"),

@@ -1,5 +1,5 @@
 // A map of our own boundaries only: no tiles from elsewhere, no outside host. One point is shown, or picked.
-import type { FeatureCollection } from "geojson";
+import type { Feature, FeatureCollection, LineString } from "geojson";
 import * as maplibre from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
@@ -79,6 +79,40 @@ function spots(map: maplibre.Map, text: string): void {
   if (found.length) map.fitBounds(all, { padding: 40, maxZoom: 14, animate: false });
 }
 
+interface Stop { lon: number; lat: number; label: string; title: string; href: string }
+
+/** Numbered stops that lead to their pages, with the way between them when they lie along a route; drawn anew when they change. */
+class Stops {
+  private signs: maplibre.Marker[] = [];
+
+  constructor(private readonly map: maplibre.Map, private readonly element: HTMLElement) {
+    map.once("load", () => {
+      map.addSource("way", { type: "geojson", data: this.line([]) });
+      map.addLayer({ id: "way", type: "line", source: "way", paint: { "line-color": "#1d5fae", "line-width": 2, "line-dasharray": [2, 1] } });
+      element.addEventListener("stops", () => this.draw());
+      this.draw();
+    });
+  }
+
+  private line(stops: Stop[]): Feature<LineString> {
+    return { type: "Feature", properties: {}, geometry: { type: "LineString", coordinates: stops.map(({ lon, lat }) => [lon, lat]) } };
+  }
+
+  private draw(): void {
+    const stops = JSON.parse(this.element.dataset.stops ?? "[]") as Stop[];
+    const whole = new maplibre.LngLatBounds();
+    this.signs.forEach((sign) => sign.remove());
+    this.signs = stops.map(({ lon, lat, label, title, href }) => {
+      const element = Object.assign(document.createElement("a"), { className: "map-stop", textContent: label, title, href });
+      element.setAttribute("aria-label", `${label} ${title}`);
+      whole.extend([lon, lat]);
+      return new maplibre.Marker({ element }).setLngLat([lon, lat]).addTo(this.map);
+    });
+    (this.map.getSource("way") as maplibre.GeoJSONSource).setData(this.line(this.element.dataset.line ? stops : []));
+    if (stops.length) this.map.fitBounds(whole, { padding: 40, maxZoom: 15, animate: false });
+  }
+}
+
 export async function showMap(element: HTMLElement): Promise<void> {
   const { boundaries = "", centre = "0,0" } = element.dataset;
   const start = point(element);
@@ -99,5 +133,6 @@ export async function showMap(element: HTMLElement): Promise<void> {
   if (start) marker.setLngLat(start).addTo(map);
   if (element.dataset.map === "pick") pickable(map, marker, element.closest("form"));
   if (element.dataset.spots) spots(map, element.dataset.spots);
+  if (element.dataset.map === "stops") new Stops(map, element);
   void label(map, boundaries);
 }

@@ -150,8 +150,12 @@ def test_the_whole_loop(site: Site, picture: str) -> None:
             page.goto("/field")
             job = page.locator(".job").filter(has_text="路灯井盖松动")
             job.locator("button[type=submit]").first.click()
-            page.wait_for_url(f"**/cases/{number}")
-            act(page, number, "handle", note="井盖已加固，现场已恢复", picture=picture)
+            job.get_by_role("link", name="处置反馈").click()
+            page.wait_for_url(f"**/field/{number}*")
+            page.locator("main form input[type=file]").first.set_input_files(picture)
+            page.locator("main form textarea").first.fill("井盖已加固，现场已恢复")
+            page.locator("main form .act-go").first.click()
+            expect(page.locator(".alert-success")).to_contain_text("路灯井盖松动")
         with site.page("verifier") as page:
             act(page, number, "verify", note="现场核查合格")
         with site.page("shift") as page:

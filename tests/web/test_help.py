@@ -23,7 +23,7 @@ CITIES = Path(__file__).parents[2] / "cities"
 NO_PAGE = re.compile(
     r"^(logout|healthz|readyz|metrics|evidence|boundaries|help_words|help_page|openapi.*|api-.*|account_login|mfa_index|reported)$"
     r"|^(openid|mfa_login|mfa_deactivate|mfa_reauthenticate|account_reauthenticate)|_(print|related|counts|palette|map|part)$"
-    r"|json|csv|xlsx|pdf|download|export"
+    r"|json|csv|xlsx|pdf|download|export|^field_(manifest|worker|offline)$"
 )
 
 

@@ -19,7 +19,7 @@ from chengshu.cases.models import Case, Clock, Move
 from chengshu.cases.projection import Rules, mend
 from chengshu.cases.records import MoveRequest, Verdict
 from chengshu.cases.writing import again, call, check_text, check_time, moments, waves
-from chengshu.core.errors import Invalid, NotAllowed
+from chengshu.core.errors import Conflict, Invalid, NotAllowed
 from chengshu.parties.principal import Principal, system
 from chengshu.parties.roles import CORRECTS
 from chengshu.places.locate import cell_of, divisions_at
@@ -29,9 +29,11 @@ LONGEST_PLACE = 500
 UNDO = timedelta(
     minutes=5
 )  # for which the last step can be taken back: long enough to see a slip, too short to rely on
+MOST_URGES = 1_000  # of one case
 CORRECTIONS = ("type", "severity", "division", "lon", "lat", "place_text")
 _STANDING = """
-    SELECT id, kind_id, type_id, state_id, version, severity, source, places, opened_at FROM cases_case WHERE id = ANY (%s)
+    SELECT id, kind_id, type_id, state_id, version, severity, source, places, opened_at, urges
+    FROM cases_case WHERE id = ANY (%s)
 """
 
 
@@ -47,6 +49,7 @@ class Standing:
     source: str
     places: tuple[int, ...]
     opened_at: datetime
+    urges: int
 
 
 def advance(
@@ -107,6 +110,7 @@ def _rows(
     """The move of each request, as its case stands, and the request as a row for the SQL functions."""
     standing = _read([request.case for _i, (request, _at) in wave])
     moves = {i: _move(known, request, standing) for i, (request, _) in wave}
+    _check_urges(known, wave, standing)
     running = _running([request.case for i, (request, _) in wave if _reads_clocks(moves[i])])
     rows = [
         _row(known, i, request, time, actor, standing.get(request.case), moves[i], running.get(request.case, []))
@@ -119,9 +123,9 @@ def _read(cases: Sequence[UUID]) -> dict[UUID, Standing]:
     return {
         pk: Standing(
             kind=kind, type=type, state=state, version=version, severity=severity, source=source, places=tuple(places),
-            opened_at=opened_at,
+            opened_at=opened_at, urges=urges,
         )
-        for pk, kind, type, state, version, severity, source, places, opened_at in database.rows(_STANDING, [list(cases)])
+        for pk, kind, type, state, version, severity, source, places, opened_at, urges in database.rows(_STANDING, [list(cases)])
     }  # fmt: skip
 
 
@@ -161,6 +165,9 @@ def _row(
     place = _place(known, request, at.astimezone(known.zone).date())
     unit, facts = _unit(known, request, stands, move, type, at, place)
     facts |= _facts(request, move, type if request.type else None, place)
+    # The opener of the case must not take for their own what somebody did who joined it.
+    facts |= {"joined": actor.joined} if actor.joined else {}
+    facts |= request.onsite.facts(stands.opened_at, at) if request.onsite and stands else {}
     return {
         "i": i,
         "case_id": request.case,
@@ -231,7 +238,7 @@ def _unit(
     at: datetime,
     place: int | None,
 ) -> tuple[int | None, dict[str, Any]]:
-    """The unit of a move that gives work to one: the one named, or where it needs one the rules' choice, with the reason."""
+    """The unit of a move that gives work to one: the one named, or where it needs one that advised, with the reason."""
     if move is None or stands is None or not {"create_task", "split"}.intersection(move.does):
         return None, {}
     if request.unit:
@@ -239,19 +246,17 @@ def _unit(
     if "create_task" not in move.does or "unit" not in move.needs:
         return None, {}
     places = known.divisions[place].path if place else stands.places
-    decision = dispatch.decide(known, facts_of(known, stands, type, places))
+    decision = dispatch.advise(known, move, facts_of(stands, type, places))
     if decision is None:
         return None, {}
     return decision.unit.pk, {"rule": decision.rule, "because": decision.because, "because_en": decision.because_en}
 
 
-def facts_of(known: Catalog, stands: Standing, type: int | None, places: tuple[int, ...]) -> dispatch.Facts:
+def facts_of(stands: Standing, type: int | None, places: tuple[int, ...]) -> dispatch.Facts:
     """A standing case as the dispatch rules see it."""
-    codes = frozenset(known.divisions[p].code for p in places if p in known.divisions)
     return dispatch.Facts(
-        kind=stands.kind, type=type, source=stands.source, severity=stands.severity, at=stands.opened_at,
-        places=places, place_codes=codes,
-    )  # fmt: skip
+        kind=stands.kind, type=type, source=stands.source, severity=stands.severity, at=stands.opened_at, places=places
+    )
 
 
 def _place(known: Catalog, request: MoveRequest, on: date) -> int | None:
@@ -275,7 +280,7 @@ def _with_last_resort(
     limit = min(_returns_limit(known, time) for time in times.values())
     for pk, places in Case.objects.filter(pk__in=list(times), returns__gte=limit).values_list("pk", "places"):
         if centre := dispatch.last_resort(known, places):
-            request = MoveRequest(case=pk, move="last_resort", unit=centre.code)
+            request = MoveRequest(case=pk, move=dispatch.LAST_RESORT, unit=centre.code)
             [moved] = advance([request], actor=system(known.city.pk, known.root), at=times[pk])
             verdicts = [_after(verdict, moved) if verdict.case == pk and moved.ok else verdict for verdict in verdicts]
     return verdicts
@@ -293,7 +298,7 @@ def _restored(verdicts: list[Verdict], moves: Sequence[Move | None]) -> list[Ver
 def _after(verdict: Verdict, moved: Verdict) -> Verdict:
     """The verdict of the return, with the version the case has after what followed from it."""
     return Verdict(
-        verdict=verdict.verdict, detail="last_resort", case=verdict.case, number=verdict.number, seq=moved.seq,
+        verdict=verdict.verdict, detail=dispatch.LAST_RESORT, case=verdict.case, number=verdict.number, seq=moved.seq,
         version=moved.version,
     )  # fmt: skip
 
@@ -334,6 +339,17 @@ def _check(request: MoveRequest, actor: Principal) -> None:
             where=where,
             remedy="Use 1 (urgent) to 4 (minor).",
         )
+
+
+def _check_urges(
+    known: Catalog, wave: Sequence[tuple[int, tuple[MoveRequest, datetime]]], standing: dict[UUID, Standing]
+) -> None:
+    """Refuse to urge once more what was urged so often that it says nothing new."""
+    for _i, (request, _at) in wave:
+        stands = standing.get(request.case) if request.move in known.urges else None
+        if stands and stands.urges >= MOST_URGES:
+            what = _("This case was urged %(count)d times.") % {"count": stands.urges}
+            raise Conflict(what, where=str(request.case), remedy=_("Telephone the unit, or ask a supervisor."))
 
 
 def _check_codes(known: Catalog, request: MoveRequest, at: datetime) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from chengshu.cases.onsite import Onsite
 from chengshu.core.errors import ChengshuError, Conflict, Invalid, NotAllowed, NotFound
 
 
@@ -63,6 +64,7 @@ class MoveRequest:
         unit: code of the department (dispatch, split).
         until, rating, target, tracker, level: what the move may need.
         type, severity, division, lon, lat, place_text: corrections that come with the move.
+        onsite: when and where a telephone says that it was done.
     """
 
     case: UUID
@@ -82,6 +84,7 @@ class MoveRequest:
     lat: float | None = None
     place_text: str | None = None
     evidence: tuple[UUID, ...] = ()
+    onsite: Onsite | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

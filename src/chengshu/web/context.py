@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
-from django.template.backends.utils import csrf_input
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import catalog
@@ -19,16 +19,18 @@ from chengshu.parties.roles import Role
 from chengshu.places.cities import cities
 from chengshu.places.models import City
 from chengshu.web import live
+from chengshu.web.doors import opens
 from chengshu.web.help import texts
 from chengshu.web.help.texts import Tour
+from chengshu.web.jinja import address
 
 COORDINATION = frozenset({Role.OPERATOR, Role.SHIFT_LEADER, Role.DISPATCHER, Role.VERIFIER, Role.SUPERVISOR})
 FIELD = frozenset({Role.HANDLER, Role.GRID_WORKER, Role.VERIFIER})
 WATCHING = COORDINATION | {Role.LEADER, Role.ANALYST}
 DESK = WATCHING | {Role.HANDLER, Role.GRID_WORKER}
 RULES = WATCHING | {Role.ADMINISTRATOR}
-ADMINISTRATION = frozenset({Role.ADMINISTRATOR, Role.STEWARD, Role.ANALYST})
-SCORES = DESK | {Role.STEWARD, Role.ADMINISTRATOR}
+SCORES = DESK  # stewards and administrators see no case, and so no number of one
+CSRF = '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
 SHOWN = 6  # links beside each other; more go into a menu
 
 
@@ -44,7 +46,8 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """The head of the page: city, person, posts, where they can go, the help of this page, a tour not yet seen."""
+    """The head of the page: city, person, posts, where they can go, the help of this page, a tour not yet seen, and for whom
+    the browser may keep pages (`owner`)."""
 
     city: City
     cities: list[City]
@@ -58,17 +61,19 @@ class Site:
     live: str
     help: str
     tour: Tour | None
+    owner: str
 
 
 def page(request: HttpRequest) -> dict[str, object]:
     """Django calls this for every template; the record is made when the template first asks for it.
 
-    All forms of a page carry one token: Django would make another for each.
+    The whole page carries one token: Django would make another for each form.
     """
+    token = SimpleLazyObject(lambda: get_token(request))
     return {
         "site": SimpleLazyObject(lambda: _site(request)),
-        "csrf_input": SimpleLazyObject(lambda: csrf_input(request)),
-        "csrf_token": SimpleLazyObject(lambda: get_token(request)),
+        "csrf_input": SimpleLazyObject(lambda: format_html(CSRF, token)),
+        "csrf_token": token,
     }
 
 
@@ -91,7 +96,13 @@ def _site(request: HttpRequest) -> Site:
         live=live.stream(request, principal, known.root),
         help=_help(request),
         tour=_tour(request, account, principal),
+        owner=owner(principal),
     )
+
+
+def owner(principal: Principal) -> str:
+    """For whom a browser may keep pages and unsent work: an account in one of its posts; empty for a visitor."""
+    return f"{principal.account}-{principal.post}" if principal.account is not None else ""
 
 
 def _help(request: HttpRequest) -> str:
@@ -118,9 +129,9 @@ def links(principal: Principal, path: str) -> list[Link]:
     elif principal.role == Role.CITIZEN:
         wanted = [(_("Report a problem"), "report", "message-report"), (_("My reports"), "mine", "inbox"), *_public()]
     else:
-        wanted = _staff(principal.role)
+        wanted = _staff(principal)
     return [
-        Link(name=name, href=reverse(route), icon=icon, current=_is_current(path, reverse(route)))
+        Link(name=name, href=address(route), icon=icon, current=_is_current(path, address(route)))
         for name, route, icon in wanted
     ]
 
@@ -133,17 +144,18 @@ def _is_current(path: str, href: str) -> bool:
     return path == href or path.startswith(f"{href}/")
 
 
-def _staff(role: Role) -> list[tuple[str, str, str]]:
+def _staff(principal: Principal) -> list[tuple[str, str, str]]:
     """What the staff use most comes first: what does not fit beside each other goes into the menu More."""
     entries = [
-        (FIELD, (_("Field"), "field", "device-mobile")),
-        (DESK, (_("Cases"), "desk", "inbox")),
-        (WATCHING, (_("Overview"), "cockpit", "layout-dashboard")),
-        (SCORES, (_("Scorecards"), "scores", "chart-bar")),
-        (RULES, (_("Dispatch rules"), "rules", "route")),
-        (ADMINISTRATION, (_("Administration"), "admin", "settings")),
+        (_("Field"), "field", "device-mobile"),
+        (_("Cases"), "desk", "inbox"),
+        (_("Overview"), "cockpit", "layout-dashboard"),
+        (_("Scorecards"), "scores", "chart-bar"),
+        (_("Dispatch rules"), "rules", "route"),
+        (_("Administration"), "admin", "settings"),
+        *([(_("Audit"), "admin_audit", "shield-check")] if principal.role is Role.LEADER else []),
     ]
-    return [entry for roles, entry in entries if role in roles]
+    return [entry for entry in entries if opens(principal, entry[1])]
 
 
 def home(principal: Principal) -> str:
@@ -152,8 +164,6 @@ def home(principal: Principal) -> str:
         return "field"
     if principal.role in {Role.LEADER, Role.ANALYST}:
         return "cockpit"
-    if principal.role == Role.ADMINISTRATOR:
+    if principal.role in {Role.ADMINISTRATOR, Role.STEWARD}:
         return "admin"
-    if principal.role == Role.STEWARD:
-        return "scores"
     return "mine" if principal.role == Role.CITIZEN else "desk"

@@ -12,7 +12,7 @@ from django.utils import translation
 from jinja2 import Environment, StrictUndefined
 
 from chengshu.parties.roles import Role
-from chengshu.web import assets, words
+from chengshu.web import assets, doors, words
 
 
 def address(name: str, args: Sequence[object] = (), kwargs: Mapping[str, object] | None = None) -> str:
@@ -39,6 +39,8 @@ def environment(**options: Any) -> Environment:
         language=words.language,
         languages=words.languages,
         local=words.local,
+        onsite=words.onsite,
+        opens=doors.opens,
         role_codes=[role.value for role in Role],
         url=address,
         when=words.when,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from chengshu.cases.advance import advance
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.detail import acts, explain, find
 from chengshu.cases.models import Case, Move
+from chengshu.cases.onsite import Onsite
 from chengshu.cases.records import MoveRequest, Verdict
 from chengshu.core.errors import ChengshuError, Invalid
 from chengshu.parties.principal import Principal
@@ -35,11 +36,14 @@ class Failed:
     values: Mapping[str, str]
 
 
-def make(request: Request, principal: Principal, case: Case, code: str) -> Failed | None:
-    """Make a move as the form says. None when it was made."""
+def make(
+    request: Request, principal: Principal, case: Case, code: str, *, onsite: Onsite | None = None
+) -> Failed | None:
+    """Make a move as the form says, `onsite` what a telephone adds to it. None when it was made."""
     values = {name: text(request, name) for name in FIELDS}
     try:
-        [verdict] = advance([_request(request, principal, case, code, values)], actor=principal)
+        wanted = replace(_request(request, principal, case, code, values), onsite=onsite)
+        [verdict] = advance([wanted], actor=principal)
     except ChengshuError as error:
         why = " ".join(filter(None, (_(error.what), _(error.remedy) if error.remedy else "")))
         return Failed(move=code, why=why, status=error.status, values=values)
@@ -93,7 +97,7 @@ def _evidence(request: Request, known: Catalog, principal: Principal, case: Case
     if not request.FILES:
         return ()
     possible = {act.move.code for act in acts(principal, case, datetime.now(UTC)) if act.allowed}
-    return uploaded(request, known) if code in possible else ()
+    return uploaded(request, known, account=principal.account) if code in possible else ()
 
 
 def _integer(value: str, name: str) -> int | None:

@@ -12,6 +12,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from chengshu.cases.models import Case
+from chengshu.cases.onsite import metres
 from chengshu.core.limits import Limit, Unit
 from chengshu.parties import notices_text
 from chengshu.parties.roles import LABELS, Role
@@ -48,6 +50,7 @@ DOORS = {
     "api": gettext_noop("Interface %(name)s"),
     "scene": gettext_noop("Scene %(name)s"),
     "open311": gettext_noop("Open311 %(name)s"),
+    "sample": gettext_noop("Invented example"),
 }
 FIELDS = {
     "title": gettext_noop("Title"),
@@ -192,6 +195,25 @@ def field(name: str) -> str:
 def instant(text: str, zone: ZoneInfo) -> str:
     """A time of a step's facts, which JSON keeps as text, in the city's zone."""
     return moment(datetime.fromisoformat(text), zone)
+
+
+def onsite(case: Case, facts: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
+    """What a telephone said of a step of a case: when it was done, and where the telephone was."""
+    said = []
+    if done := facts.get("done_at"):
+        told = _("Done %(time)s by the telephone's clock; sent when there was a network.")
+        said.append(told % {"time": instant(done, zone)})
+    if here := facts.get("here"):
+        said.append(_stood(metres(case, facts), round(here["accuracy"] or 0)))
+    return said
+
+
+def _stood(away: int | None, about: int) -> str:
+    """How far from the place of its case a telephone was, in metres, as far as both are known."""
+    if away is None:
+        return _("The telephone's place is known (± %(about)s m), that of the case is not.") % {"about": about}
+    told = _("The telephone was %(away)s m from the place of the case (± %(about)s m).")
+    return told % {"away": away, "about": about}
 
 
 def severity(grade: int) -> str:
