@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef
 
-from chengshu.cases import rule_use
+from chengshu.cases import rule_use, stuck
 from chengshu.cases.catalog import Catalog, catalog
-from chengshu.cases.models import Case, CaseType, Outbox
+from chengshu.cases.models import Case, CaseType
 from chengshu.packs.models import Proposal
 from chengshu.parties import staff
 from chengshu.parties.models import Delivery, Department, Post
@@ -19,7 +19,6 @@ from chengshu.places.models import City
 
 ENDS_SOON = 60  # days before the calendar's last covered year runs out
 RULE_DAYS = 30  # in which a rule matched nothing
-LATE_OUTBOX = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +34,7 @@ def of_city(city: City) -> list[Care]:
     """Everything that needs care, whether there is any of it or not."""
     known = catalog(city.pk)
     checks: tuple[Callable[[Catalog], Care], ...] = (
-        _proposals, _without_post, _without_handler, _without_limit, _idle_rules, _calendar, _outbox, _deliveries,
+        _proposals, _without_post, _without_handler, _without_limit, _idle_rules, _calendar, _late, _failed, _deliveries,
         _posts_ending,
     )  # fmt: skip
     return [check(known) for check in checks]
@@ -58,7 +57,7 @@ def _without_handler(known: Catalog) -> Care:
     """Units and companies that lead open cases, and for which nobody works today."""
     led = Case.objects.filter(unit=OuterRef("pk"), closed_at=None)
     held = staff.holding(Post.objects.filter(department=OuterRef("pk")), known.city)
-    found = Department.objects.filter(~Exists(held), Exists(led), city=known.city).order_by("code")
+    found = Department.objects.filter(~Exists(held), Exists(led), city=known.city, active=True).order_by("code")
     return _care("without_handler", [department.name for department in found])
 
 
@@ -85,20 +84,20 @@ def _calendar(known: Catalog) -> Care:
     return _care("calendar", [str(year) for year in missing])
 
 
-def _outbox(known: Catalog) -> Care:
-    """What should have been sent minutes ago."""
-    old = Outbox.objects.filter(at__lt=datetime.now(UTC) - LATE_OUTBOX)
-    return Care(name="outbox", count=old.count())
+def _late(known: Catalog) -> Care:
+    """What should have been worked off minutes ago."""
+    return Care(name="late", count=stuck.late(known.city).count())
+
+
+def _failed(known: Catalog) -> Care:
+    """What could not be worked off, and waits until somebody tries it again."""
+    return Care(name="failed", count=stuck.failed(known.city).count())
 
 
 def _deliveries(known: Catalog) -> Care:
-    dead = Delivery.objects.filter(city=known.city, state="dead", made_at__gt=datetime.now(UTC) - timedelta(days=30))
-    return Care(name="deliveries", count=dead.count())
+    return Care(name="deliveries", count=Delivery.objects.filter(city=known.city, state="dead").count())
 
 
 def _posts_ending(known: Catalog) -> Care:
-    """Posts of staff that end within the next days."""
-    today: date = datetime.now(known.zone).date()
-    held = staff.holding(Post.objects.filter(division__city=known.city), known.city)
-    soon = held.filter(valid_to__lte=today + timedelta(days=14)).select_related("account").order_by("valid_to")
-    return _care("posts_ending", [post.account.name for post in soon])
+    """The accounts of which a post ends within the next days."""
+    return _care("posts_ending", [account.name for account in staff.search(known.city, show="ending")])

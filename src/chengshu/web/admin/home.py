@@ -8,13 +8,51 @@ from dataclasses import dataclass
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from chengshu.packs import care, revisions
 from chengshu.packs.care import Care
 from chengshu.packs.models import Revision
-from chengshu.parties.roles import Role
 from chengshu.web.admin.frame import READERS
+from chengshu.web.doors import opens
 from chengshu.web.pages import Request, known, page, respond
+
+TILES = {  # of each number its label, the list behind it, and what to do there
+    "proposals": (
+        gettext_noop("Posts that wait for a second administrator"), "admin_approvals", "", gettext_noop("Decide"),
+    ),
+    "without_post": (
+        gettext_noop("Accounts without a post"), "admin_accounts", "?show=without", gettext_noop("Give a post or close"),
+    ),
+    "posts_ending": (
+        gettext_noop("Posts that end within 14 days"), "admin_accounts", "?show=ending",
+        gettext_noop("Prolong or hand over"),
+    ),
+    "without_handler": (
+        gettext_noop("Units with open cases for which nobody works"), "admin_departments", "?show=led",
+        gettext_noop("Give somebody a post"),
+    ),
+    "without_limit": (
+        gettext_noop("Case types without any limit"), "admin_types", "?show=no_limit", gettext_noop("Set limits"),
+    ),
+    "idle_rules": (
+        gettext_noop("Dispatch rules that none of the newest cases needed"), "rules", "",
+        gettext_noop("Look through the rules"),
+    ),
+    "calendar": (
+        gettext_noop("Years whose holidays are missing"), "admin_calendar", "", gettext_noop("Enter the holidays"),
+    ),
+    "late": (
+        gettext_noop("Messages that should have gone out minutes ago"), "admin_outbox", "?show=late",
+        gettext_noop("Look at the worker"),
+    ),
+    "failed": (
+        gettext_noop("Messages that were set aside"), "admin_outbox", "?show=failed", gettext_noop("Try again"),
+    ),
+    "deliveries": (
+        gettext_noop("Deliveries that failed for good"), "deliveries_all", "?state=dead", gettext_noop("Send again"),
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +78,12 @@ class HomePage:
 def show(request: Request) -> HttpResponse:
     """The overview of administration."""
     city = known(request).city
-    tiles = [_tile(each) for each in care.of_city(city) if _sees(request, each.name)]
+    found = [(each, *TILES[each.name]) for each in care.of_city(city)]
+    tiles = [
+        Tile(care=each, label=_(label), href=f"{reverse(route)}{query}", verb=_(verb))
+        for each, label, route, query, verb in found
+        if opens(request.principal, route)
+    ]
     return respond(
         request,
         "admin/home.html",
@@ -50,48 +93,3 @@ def show(request: Request) -> HttpResponse:
             latest=revisions.latest(city.pk, most=8),
         ),
     )
-
-
-def _sees(request: Request, name: str) -> bool:
-    """People and deliveries are the administrator's; the rest everybody sees who may read the configuration."""
-    people = {"proposals", "without_post", "posts_ending", "deliveries", "outbox"}
-    return request.principal.role is Role.ADMINISTRATOR or name not in people
-
-
-def _tile(found: Care) -> Tile:
-    label, href, verb = _words(found.name)
-    return Tile(care=found, label=label, href=href, verb=verb)
-
-
-def _words(name: str) -> tuple[str, str, str]:
-    match name:
-        case "proposals":
-            return _("Posts that wait for a second administrator"), reverse("admin_approvals"), _("Decide")
-        case "without_post":
-            return _("Accounts without a post"), f"{reverse('admin_accounts')}?show=without", _("Give a post or close")
-        case "without_handler":
-            return (
-                _("Units with open cases for which nobody works"),
-                f"{reverse('admin_departments')}?show=led",
-                _("Give somebody a post"),
-            )
-        case "without_limit":
-            return _("Case types without any limit"), f"{reverse('admin_types')}?show=no_limit", _("Set limits")
-        case "idle_rules":
-            return (
-                _("Dispatch rules that none of the newest cases needed"),
-                reverse("rules"),
-                _("Look through the rules"),
-            )
-        case "calendar":
-            return _("Years whose holidays are missing"), reverse("admin_calendar"), _("Enter the holidays")
-        case "outbox":
-            return (
-                _("Messages that should have gone out minutes ago"),
-                reverse("deliveries_all"),
-                _("Look at deliveries"),
-            )
-        case "deliveries":
-            return _("Deliveries that failed for good"), reverse("deliveries_all"), _("Send again")
-        case _:
-            return _("Posts that end within 14 days"), reverse("admin_accounts"), _("Prolong or hand over")

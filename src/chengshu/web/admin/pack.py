@@ -19,7 +19,7 @@ from chengshu.packs.uploads import Sent
 from chengshu.parties import audit
 from chengshu.places.models import City
 from chengshu.web.admin import field_words
-from chengshu.web.admin.frame import ADMIN, Difference, Wrong, told, why
+from chengshu.web.admin.frame import ADMIN, Difference, Wrong, told, whole_city, why
 from chengshu.web.pages import Request, known, page, respond, text
 
 SHOWN = 200  # changes that are listed one by one
@@ -58,6 +58,7 @@ class PlanPage:
 
 
 @page(roles=ADMIN)
+@whole_city
 def show(request: Request) -> HttpResponse:
     """The page of the city pack."""
     return _show(request, Wrong())

@@ -16,8 +16,10 @@ from chengshu.core.errors import ChengshuError, Invalid, Mistake, Mistakes
 from chengshu.packs.editing import save_rules
 from chengshu.parties.roles import EDITS_RULES
 from chengshu.places.models import Part
+from chengshu.web.admin.frame import whole_city
 from chengshu.web.admin.rule_words import LONGEST, Sentence, read, sentences, written
 from chengshu.web.context import RULES
+from chengshu.web.doors import opens
 from chengshu.web.pages import Request, known, page, respond, text
 
 DAYS = 30
@@ -60,12 +62,13 @@ def show(request: Request) -> HttpResponse:
         newest=history[0].version,
         rules=sentences(known(request), shown.value.get("rules", [])),
         history=history,
-        may_edit=request.principal.role in EDITS_RULES,
+        may_edit=opens(request.principal, "rules_edit"),
     )
     return respond(request, "admin/rules.html", page)
 
 
 @page("GET", "POST", roles=EDITS_RULES)
+@whole_city
 def edit(request: Request) -> HttpResponse:
     """The table as text: try it, then save it."""
     if request.method == "GET":
@@ -114,6 +117,7 @@ def _save(request: Request, rules: Sequence[Mapping[str, Any]], why: str, seen: 
 
 
 @page("POST", roles=EDITS_RULES)
+@whole_city
 def restore(request: Request) -> HttpResponse:
     """Put an earlier version into force again, as a new one, with a reason."""
     wanted = text(request, "version", 10)
