@@ -72,7 +72,7 @@ def addresses(number: str) -> Iterator[str]:
     case = Case.objects.get(number=number)
     files = [str(pk) for pk in Evidence.objects.filter(case=case).values_list("pk", flat=True)]
     for row in permissions.rows():
-        if row.method != "GET" or row.where == "far":
+        if row.method != "GET" or row.where in {"far", "abroad", "other"}:
             continue
         path = re.sub(r"\{ref\}|<number:number>", number, row.route)
         for file in files if re.search(r"id\}|:id>", path) else [""]:
@@ -154,3 +154,29 @@ def test_somebody_who_joins_sees_nothing_that_the_first_one_wrote(browser: Brows
     assert Case.objects.count() == 1
     assert Case.objects.get(number=number).urges == 2
     assert "by 2 more people" in told(first, f"/follow/{number}")
+
+
+def test_who_reported_first_sees_nothing_that_somebody_wrote_who_joined(browser: Browser) -> None:
+    """Neither has an account: nothing but the joining itself tells the two apart."""
+    first, second = browser(""), browser("")
+    first.post("/report", fill(first, title="暴露垃圾", type="env.exposed_rubbish", **POINT))
+    number, _word = answered(first)
+    page = second.post(
+        "/report", fill(second, title="垃圾没人清", type="env.exposed_rubbish", **POINT)
+    ).content.decode()
+    token, join = (re.search(rf'name="{name}" value="([^"]+)"', page) for name in ("token", "join"))
+    assert token and join
+    sent = {"token": token[1], "title": "垃圾没人清", "type": "env.exposed_rubbish", "seen": "1", **POINT}
+    second.post("/report", {**sent, "join": join[1]})
+    version = Case.objects.get(number=number).version
+    fields = {"move": "urge", "version": version, "note": NOTE, "evidence": [picture()]}
+    assert second.post(f"/follow/{number}", fields).status_code == 302
+    brought = Evidence.objects.get(case__number=number)
+    shown = told(first, f"/follow/{number}")
+    assert not found(shown)
+    assert str(brought.pk) not in shown
+    assert first.get(f"/cases/{number}/evidence/{brought.pk}").status_code == 404
+    version = Case.objects.get(number=number).version
+    own = {"move": "urge", "version": version, "note": "我写的"}
+    assert first.post(f"/follow/{number}", own).status_code == 302  # the other one's urging does not count as theirs
+    assert "我写的" in told(first, f"/follow/{number}")
