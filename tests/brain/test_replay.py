@@ -10,6 +10,7 @@ import pytest
 from django.utils import translation
 
 from chengshu.brain.cli import days_of, told
+from chengshu.brain.models import SceneState
 from chengshu.brain.replay import HISTORY, city_named, like, play_all, play_live, standing
 from chengshu.brain.tape import _keep
 from chengshu.cases.models import Case
@@ -64,6 +65,15 @@ def test_live_goes_on_after_a_stop_and_begins_a_new_round(hangzhou: City) -> Non
     assert (again.slots, standing("crowd", hangzhou.pk)[0]) == (0, 1), "one round in all"
     play_live("crowd", "hangzhou", speed=600, pause=stop_after(5), now=clock)
     assert standing("crowd", hangzhou.pk)[0] == 2
+
+
+def test_a_round_stands_where_the_slowest_detector_is(hangzhou: City) -> None:
+    early, late = (datetime(2019, 1, 16, hour, tzinfo=UTC) for hour in (8, 9))
+    for detector, seen in (("first", late), ("second", early), ("third", late)):
+        SceneState.objects.create(city=hangzhou, scene="x", detector=detector, stream="live-1", seen_until=seen)
+    assert standing("x", hangzhou.pk) == (1, early)
+    SceneState.objects.create(city=hangzhou, scene="x", detector="fourth", stream="live-1")
+    assert standing("x", hangzhou.pk) == (1, None)
 
 
 def test_live_cases_are_of_today_and_say_what_they_are(hangzhou: City) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
@@ -194,15 +194,14 @@ def _each(stream: str, batches: Iterable[Batch]) -> Iterator[tuple[str, Batch]]:
 
 
 def standing(scene: str, city: int) -> tuple[int, datetime | None]:
-    """The number of the last round that was begun (0: none) and how far it was played."""
-    rows: Mapping[str, datetime | None] = dict(
-        SceneState.objects.filter(scene=scene, city_id=city, stream__startswith=f"{LIVE}-").values_list(
-            "stream", "seen_until"
-        )
-    )
-    rounds = {int(stream.rpartition("-")[2]): seen for stream, seen in rows.items()}
+    """The number of the last round that was begun (0: none) and how far every detector that began has played it."""
+    rows = SceneState.objects.filter(scene=scene, city_id=city, stream__startswith=f"{LIVE}-")
+    rounds: dict[int, list[datetime | None]] = {}
+    for stream, seen in rows.values_list("stream", "seen_until"):
+        rounds.setdefault(int(stream.rpartition("-")[2]), []).append(seen)
     number = max(rounds, default=0)
-    return number, rounds.get(number)
+    last = [seen for seen in rounds.get(number, ()) if seen is not None]
+    return number, min(last) if last and len(last) == len(rounds[number]) else None
 
 
 def _present(tape: Tape, known: Catalog, moment: datetime) -> int:

@@ -48,6 +48,12 @@ def test_damaged_rows_are_kept_apart_with_line_and_reason() -> None:
     assert all(row.remedy for row in decoded.quarantine)
 
 
+def test_a_good_row_after_a_bad_one_for_the_same_slot_is_taken() -> None:
+    decoded = decode(b"station,day,slot,inflow\n1,1,1,-5\n1,1,1,7\n1,1,1,8\n", OPTIONS)
+    assert decoded.frame["inflow"].to_list() == [7]
+    assert [row.line for row in decoded.quarantine] == [2, 4]
+
+
 def test_rows_are_never_lost_between_frame_and_quarantine() -> None:
     content = b"station,day,slot,inflow\n" + b"".join(
         b"%d,1,%d,%s\n" % (i % 7, i % 200, b"x" if i % 11 == 0 else b"5") for i in range(1000)

@@ -89,16 +89,17 @@ def _fields(header: list[str], names: Mapping[str, str]) -> list[pl.Expr]:
 def _reason(fields: int, slots_per_day: int) -> pl.Expr:
     """Why a row cannot be used, or null."""
     unreadable = [pl.when(pl.col(name).is_null()).then(pl.lit(f"{name} is not a whole number")) for name in FIELDS]
-    first = pl.struct("station", "day", "slot").is_first_distinct()
-    return pl.coalesce(
+    wrong = pl.coalesce(
         pl.when(pl.col("fields") != fields).then(pl.lit(f"not {fields} fields")),
         *unreadable,
         pl.when(pl.col("station") < 0).then(pl.lit("station is negative")),
         pl.when(~pl.col("day").is_between(1, _DAYS)).then(pl.lit("day is not a day of the file's years")),
         pl.when(~pl.col("slot").is_between(0, slots_per_day - 1)).then(pl.lit("slot is outside the day")),
         pl.when(pl.col("inflow") < 0).then(pl.lit("inflow is negative")),
-        pl.when(~first).then(pl.lit("a row for this station and slot stood before")),
     )
+    # A row that cannot be used is no reason to leave out the one after it that mends it.
+    first = pl.struct("station", "day", "slot", wrong.is_null().alias("usable")).is_first_distinct()
+    return pl.coalesce(wrong, pl.when(~first).then(pl.lit("a row for this station and slot stood before")))
 
 
 def _rejected(row: Mapping[str, Any]) -> Rejected:
