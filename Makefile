@@ -23,8 +23,11 @@ help: ## Show this list
 run: .venv/.run assets ## Start the city and open it on http://127.0.0.1:8000/ (CHENGSHU_PORT changes the port)
 	@$(BIN)/chengshu run
 
+# Several at once, for tests wait for browsers and the database; those of one file stay together.
+PROCESSES ?= 3
+
 test: .venv/.dev check ## Check everything, then run all tests; PYTEST="-k name" narrows them
-	@CHENGSHU_CHROMIUM=$$(sh tools/browser.sh) || exit 1; export CHENGSHU_CHROMIUM; $(BIN)/python -m pytest $(PYTEST)
+	@CHENGSHU_CHROMIUM=$$(sh tools/browser.sh) || exit 1; export CHENGSHU_CHROMIUM; $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST)
 
 check: .venv/.dev assets ## Style, types, directions of imports, freshness of docs, completeness of translations
 	@$(BIN)/ruff format --check $(CODE)

@@ -8,6 +8,7 @@ import pytest
 
 from chengshu.api import auth
 from chengshu.cases import catalog
+from chengshu.evaluation import public
 from chengshu.packs.apply import load_city
 from chengshu.parties.access import principal_of
 from chengshu.parties.models import Account
@@ -31,11 +32,13 @@ def _fresh(tmp_path_factory: pytest.TempPathFactory, settings: object) -> Iterat
     locate.forget()
     cities.forget()
     auth.forget()
+    public.forget()
     yield
     catalog.forget()
     locate.forget()
     cities.forget()
     auth.forget()
+    public.forget()
 
 
 @pytest.fixture
