@@ -8,11 +8,13 @@ The password is that of the demo accounts, by default the one kept in CHENGSHU_H
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -37,27 +39,22 @@ class Shot:
     language: str = "zh-hans"
 
 
+PHONE = (390, 844)
 SHOTS = (
-    Shot(name="home", path="/"),
-    Shot(name="report", path="/report", size=(390, 844)),
-    Shot(name="desk-hangzhou", path="/desk?view=open", account="shift"),
-    Shot(name="case-hangzhou", path="/desk?view=open", account="shift", follow="a[href^='/cases/']"),
-    Shot(name="field", path="/field", account="metro", size=(390, 844)),
-    Shot(name="rules", path="/rules", account="shift"),
-    Shot(name="help", path="/help/pages/case", account="shift"),
-    Shot(name="near", path="/near", size=(390, 844)),
-    Shot(name="statistics", path="/statistics"),
-    Shot(name="wall", path="/cockpit/wall", account="bos-shift", size=(1920, 1080)),
-    Shot(name="handover", path="/cockpit/handover", account="bos-shift"),
-    Shot(name="brief", path="/cockpit/brief", account="bos-shift"),
-    Shot(name="ranking", path="/scores/ranking", account="bos-supervisor"),
-    Shot(name="admin", path="/admin", account="admin"),
-    Shot(name="moves", path="/admin/moves", account="admin"),
-    Shot(name="security", path="/account/security", account="shift"),
-    Shot(name="desk", path="/desk", account="bos-dispatcher"),
+    Shot(name="desk", path="/desk", account="dispatcher"),
     Shot(name="case", path="/desk", account="bos-dispatcher", follow="a[href^='/cases/']"),
-    Shot(name="overview", path="/cockpit", account="bos-shift"),
-    Shot(name="scores", path="/scores", account="bos-supervisor"),
+    Shot(name="case-zh", path="/desk", account="dispatcher", follow="a[href^='/cases/']"),
+    Shot(name="cockpit", path="/cockpit", account="shift"),
+    Shot(name="wall", path="/cockpit/wall", account="leader", size=(1920, 1080)),
+    Shot(name="handover", path="/cockpit/handover", account="bos-shift"),
+    Shot(name="scorecards", path="/scores", account="bos-supervisor"),
+    Shot(name="ranking", path="/scores/ranking", account="supervisor"),
+    Shot(name="rules", path="/rules", account="admin"),
+    Shot(name="moves", path="/admin/moves", account="admin"),
+    Shot(name="field", path="/field", account="handler", size=PHONE),
+    Shot(name="field-job", path="/field", account="handler", size=PHONE, follow="a[href^='/field/HZ']"),
+    Shot(name="report", path="/report", size=PHONE),
+    Shot(name="statistics", path="/statistics", size=PHONE),
 )
 
 
@@ -83,7 +80,8 @@ def take(browser: Browser, shot: Shot, url: str, password: str, out: Path) -> No
         page.locator(shot.follow).first.click()
         page.wait_for_load_state("load")
     page.wait_for_timeout(800)  # maps draw after they are loaded
-    page.screenshot(path=out / f"{shot.name}.png")
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    picture.quantize(128).save(out / f"{shot.name}.png", optimize=True)  # a third of the size, and as clear
     context.close()
     print(out / f"{shot.name}.png")
 
