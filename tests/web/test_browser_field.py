@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from tests import running
 from tests.web import axe
@@ -69,13 +69,33 @@ def steps(case: dict[str, Any]) -> list[str]:
     return [step["move"]["code"] for step in story["steps"]]
 
 
+def go(page: Page, path: str = "") -> None:
+    """Open an address, or the page anew. The app may be doing so itself, when something was sent: then once more."""
+    for _try in range(3):
+        try:
+            if path:
+                page.goto(path)
+            else:
+                page.reload()
+        except Error:
+            page.wait_for_timeout(500)
+        else:
+            return
+    raise AssertionError(f"the page {path or page.url} does not come")
+
+
+def left(page: Page, case: dict[str, Any]) -> None:
+    """Wait until the page of a job has gone, and what comes after it is there."""
+    page.wait_for_url(lambda url: case["number"] not in url)
+
+
 @contextmanager
 def phone(site: Site, username: str = "handler", **more: Any) -> Iterator[Page]:
     """A telephone on which the app has been opened once: its worker is at work."""
     with site.page(username, viewport=PHONE, has_touch=True, is_mobile=True, **more) as page:
-        page.goto("/field")
+        go(page, "/field")
         until(lambda: bool(page.evaluate("navigator.serviceWorker.controller !== null")), page)
-        page.reload()
+        go(page)
         yield page
         page.context.set_offline(False)
 
@@ -90,7 +110,7 @@ def waiting(page: Page) -> Any:
 
 
 def open_job(page: Page, case: dict[str, Any]) -> None:
-    page.goto(f"/field/{case['number']}")
+    go(page, f"/field/{case['number']}")
     expect(page.locator("[data-job-page]")).to_be_visible()
 
 
@@ -118,9 +138,9 @@ def test_an_act_without_a_network_waits_and_happens_once(site: Site, picture: st
         open_job(page, case)
         page.context.set_offline(True)
         handle(page, "已劝离，现场安静", picture)
-        page.wait_for_url(re.compile("/field"))
+        left(page, case)
         expect(waiting(page)).to_have_text("待发送（1）")
-        page.goto("/field")
+        go(page, "/field")
         expect(page.locator("[data-kept-says]")).to_be_visible()
         expect(waiting(page)).to_have_text("待发送（1）")
         expect(page.locator(f"[data-job='{case['number']}'] [data-queued]")).to_contain_text("待发送")
@@ -131,7 +151,7 @@ def test_an_act_without_a_network_waits_and_happens_once(site: Site, picture: st
         expect(page.locator("[data-queue]")).to_be_hidden(timeout=20_000)
     assert steps(case).count("handle") == 1
     with site.page("supervisor") as page:
-        page.goto(f"/cases/{case['number']}")
+        go(page, f"/cases/{case['number']}")
         expect(page.locator(".timeline .pictures img")).to_have_count(1)
     assert not honest(site)
 
@@ -169,9 +189,9 @@ def test_two_acts_on_one_case_go_in_their_order(site: Site) -> None:
         page.locator("[data-item-drop]").click()  # a slip: the form is there again
         page.locator("form[data-act=receive] .act-go").click()
         expect(page.locator("[data-act-card=receive] .queued")).to_be_visible()
-        page.reload()
+        go(page)
         handle(page, "已停工")
-        page.wait_for_url(re.compile("/field"))
+        left(page, case)
         expect(waiting(page)).to_have_text("待发送（2）")
         page.context.set_offline(False)
         expect(page.locator("[data-queue]")).to_be_hidden(timeout=20_000)
@@ -186,7 +206,7 @@ def test_a_case_that_moved_on_is_told_of_before_the_act_is_made(site: Site) -> N
         open_job(page, case)
         page.context.set_offline(True)
         handle(page, "已协调音量")
-        page.wait_for_url(re.compile("/field"))
+        left(page, case)
         move("shift", case, "urge")
         page.context.set_offline(False)
         item = page.locator(f".queue li[data-state=moved]:has-text('{case['number']}')")
@@ -205,12 +225,12 @@ def test_what_is_refused_keeps_its_content_until_it_is_thrown_away(site: Site) -
         open_job(page, case)
         page.context.set_offline(True)
         handle(page, "已上门调解")
-        page.wait_for_url(re.compile("/field"))
+        left(page, case)
         move("dispatcher", case, "redispatch", unit="330106-HW", note="属住建部门")
         page.context.set_offline(False)
         item = page.locator(f".queue li[data-state=refused]:has-text('{case['number']}')")
         expect(item).to_contain_text("已上门调解", timeout=20_000)
-        page.reload()
+        go(page)
         expect(item).to_be_visible()
         page.on("dialog", lambda dialog: dialog.accept())
         item.locator("[data-item-drop]").click()
@@ -240,7 +260,7 @@ def test_what_was_not_taken_is_put_back_into_its_form(site: Site, picture: str) 
 def test_the_next_job_comes_up(site: Site) -> None:
     with phone(site) as page:
         first, second = job("菜场噪声一"), job("菜场噪声二")
-        page.goto("/field")
+        go(page, "/field")
         listed = page.locator("[data-job]").evaluate_all("all => all.map(job => job.dataset.job)")
         after = listed[(listed.index(first["number"]) + 1) % len(listed)]
         open_job(page, first)
@@ -258,10 +278,10 @@ def test_signing_out_empties_what_was_kept_and_speaks_of_what_was_not_sent(site:
         until(lambda: bool(page.evaluate(KEPT)), page)
         page.context.set_offline(True)
         handle(page, "已约谈")
-        page.wait_for_url(re.compile("/field"))
+        left(page, case)
         page.context.route("**/field/sync", lambda route: route.abort())
         page.context.set_offline(False)
-        page.goto("/desk")
+        go(page, "/desk")
         page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept())[1])
         page.locator("[data-tour=person] summary").click()
         page.locator("form[data-sign-out] button").click()
@@ -269,7 +289,7 @@ def test_signing_out_empties_what_was_kept_and_speaks_of_what_was_not_sent(site:
         until(lambda: page.evaluate(KEPT) == [], page)
         assert "1" in said[0]
         sign_in(page, "metro")
-        page.goto("/field")
+        go(page, "/field")
         expect(page.locator("[data-queue]")).to_be_hidden()
         assert case["title"] not in page.content()
         page.context.unroute("**/field/sync")
@@ -277,7 +297,7 @@ def test_signing_out_empties_what_was_kept_and_speaks_of_what_was_not_sent(site:
         page.locator("form[data-sign-out] button").click()
         page.wait_for_url("**/")
         sign_in(page, "handler")
-        page.goto("/field")
+        go(page, "/field")
         expect(page.locator("[data-queue]")).to_be_hidden(timeout=20_000)
         until(lambda: steps(case)[-1] == "handle", page)
     assert not honest(site)
@@ -286,7 +306,7 @@ def test_signing_out_empties_what_was_kept_and_speaks_of_what_was_not_sent(site:
 def sign_in(page: Page, username: str) -> None:
     from benchmarks.city import PASSWORD
 
-    page.goto("/login")
+    go(page, "/login")
     page.fill("#username", username)
     page.fill("#password", PASSWORD)
     page.press("#password", "Enter")
@@ -301,7 +321,7 @@ def test_pages_of_another_day_or_person_are_not_kept(site: Site) -> None:
             "field-day:999-999:" + page.evaluate("new Date().toLocaleDateString('sv')"),
         ):
             page.evaluate("name => caches.open(name)", name)
-        page.goto("/account")
+        go(page, "/account")
         until(lambda: all("999" not in name and "2000" not in name for name in page.evaluate(KEPT)), page)
         assert len(page.evaluate(KEPT)) == 1
     assert not honest(site)
@@ -311,12 +331,12 @@ def test_a_page_that_is_not_kept_says_so_and_jobs_are_taken_along(site: Site) ->
     opened, taken = job("隧道噪声"), job("桥下噪声")
     with phone(site) as page:
         open_job(page, opened)
-        page.goto("/field")
+        go(page, "/field")
         page.context.set_offline(True)
-        page.goto(f"/field/{taken['number']}")
+        go(page, f"/field/{taken['number']}")
         expect(page.locator("h1")).to_contain_text("没有网络")
         page.context.set_offline(False)
-        page.goto("/field")
+        go(page, "/field")
         page.locator("[data-take]").click()
         expect(page.locator("[data-take]")).to_contain_text("已带上")
         page.context.set_offline(True)
@@ -329,7 +349,7 @@ def test_jobs_along_a_route_from_where_one_stands(site: Site) -> None:
     far, near = job("最远的一处", lon=120.20, lat=30.30), job("最近的一处", lon=120.1313, lat=30.2760)
     nowhere = job("没有坐标的一处")
     with phone(site, geolocation=HERE, permissions=["geolocation"]) as page:
-        page.goto("/field")
+        go(page, "/field")
         page.locator("[data-order-by=route]").click()
         expect(page.locator("[data-order-says]")).to_contain_text("公里")
         numbers = page.locator("[data-job]").evaluate_all("all => all.map(job => job.dataset.job)")
@@ -349,9 +369,9 @@ def test_jobs_along_a_route_from_where_one_stands(site: Site) -> None:
 def test_a_report_from_patrol_without_a_network(site: Site, picture: str) -> None:
     title = f"巡查发现{secrets.token_hex(3)}"
     with phone(site, "grid", geolocation=HERE, permissions=["geolocation"]) as page:
-        page.goto("/field/report")
+        go(page, "/field/report")
         expect(page.locator("[data-here]")).to_contain_text("12 米")
-        page.reload()
+        go(page)
         page.context.set_offline(True)
         page.set_input_files("#evidence", picture)
         page.select_option("#type", "env.exposed_rubbish")
@@ -361,11 +381,11 @@ def test_a_report_from_patrol_without_a_network(site: Site, picture: str) -> Non
         expect(waiting(page)).to_have_text("待发送（1）")
         expect(page.locator("#title")).to_have_value("")
         expect(page.locator("#type")).to_have_value("env.exposed_rubbish")  # the next one is often of the same kind
-        page.reload()
+        go(page)
         expect(waiting(page)).to_have_text("待发送（1）")
         page.context.set_offline(False)
         expect(page.locator("[data-queue]")).to_be_hidden(timeout=20_000)
-        page.goto("/field")
+        go(page, "/field")
         found = page.locator("[data-job]").filter(has_text=title)
         expect(found).to_have_count(1)
         found.locator("h2 a").click()
@@ -376,7 +396,7 @@ def test_a_report_from_patrol_without_a_network(site: Site, picture: str) -> Non
 
 def test_a_report_with_a_network_opens_the_new_case(site: Site, picture: str) -> None:
     with phone(site, "grid") as page:
-        page.goto("/field/report")
+        go(page, "/field/report")
         page.locator(".act-go").click()
         expect(page.locator("[data-act-error]")).to_contain_text("请选择问题类型")
         page.set_input_files("#evidence", picture)
@@ -392,7 +412,7 @@ def test_a_report_with_a_network_opens_the_new_case(site: Site, picture: str) ->
 def test_all_of_it_without_a_script(site: Site, picture: str) -> None:
     case = job("无脚本噪声", received=False)
     with site.page("handler", viewport=PHONE, java_script_enabled=False) as page:
-        page.goto(f"/field/{case['number']}")
+        go(page, f"/field/{case['number']}")
         page.locator("form[data-act=receive] .act-go").click()
         page.wait_for_url(f"**/field/{case['number']}")
         form = page.locator("form[data-act=handle]")
@@ -434,7 +454,7 @@ def test_a_wet_thumb_and_bright_sun(site: Site, language: str) -> None:
     with phone(site) as page:
         chosen(page, language)
         for path in ("/field", f"/field/{case['number']}", f"/field/{other['number']}", "/field/report"):
-            page.goto(path)
+            go(page, path)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
             assert page.evaluate(SMALL) == [], path
             assert axe.findings(page, "color-contrast-enhanced") == [], path
@@ -442,7 +462,7 @@ def test_a_wet_thumb_and_bright_sun(site: Site, language: str) -> None:
         page.context.set_offline(True)
         open_job(page, case)
         handle(page, "quiet now")
-        page.wait_for_url(re.compile("/field"))
+        left(page, case)
         page.locator("[data-queue] summary").click()
         assert page.evaluate(SMALL) == []
         assert axe.findings(page) == [] and axe.findings(page, "color-contrast-enhanced") == []
@@ -454,7 +474,7 @@ def test_a_wet_thumb_and_bright_sun(site: Site, language: str) -> None:
 
 def chosen(page: Page, language: str) -> None:
     """Choose a language as people do."""
-    page.goto("/field")
+    go(page, "/field")
     button = page.locator(f"form button[name=language][value={language}]")
     if button.count():
         button.click()
