@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
+from playwright.sync_api import Browser as Chromium
 
 from chengshu.cases import evidence
 from chengshu.cases.advance import advance
@@ -21,6 +23,8 @@ from chengshu.cases.report import report
 from chengshu.parties.models import Account, Post
 from chengshu.parties.principal import Principal
 from chengshu.places.models import City
+from tests import running
+from tests.web.browsing import Site, chromium
 
 Browser = Callable[[str], Client]
 Who = Callable[[str], Principal]
@@ -96,3 +100,22 @@ def case(who: Who) -> Callable[..., Case]:
 
 def _proof(actor: Principal) -> tuple[UUID]:
     return (evidence.store(photo(), account=actor.account).pk,)
+
+
+@pytest.fixture(scope="module")
+def browser_of_all() -> Iterator[Chromium]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def site(browser_of_all: Chromium) -> Site:
+    """The running city in a browser."""
+    return Site(browser=browser_of_all, url=running.city().url)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    path = tmp_path / "现场.jpg"
+    path.write_bytes(photo("green"))
+    return str(path)

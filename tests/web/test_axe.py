@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, Page
 from tests import running
 from tests.web import axe
 from tests.web import permissions as matrix
+from tests.web.browsing import PHONE, Site, report
 from tests.web.conftest import photo
-from tests.web.test_browser import PHONE, Site, browser_of_all, report  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DESKTOP = {"width": 1440, "height": 900}
@@ -149,7 +149,7 @@ def _seen(account: str) -> tuple[Seen, ...]:
 
 
 @pytest.fixture(autouse=True)
-def _keep_browser(browser_of_all: Browser) -> None:  # noqa: F811 - the fixture of that name
+def _keep_browser(browser_of_all: Browser) -> None:
     _browser[:] = [browser_of_all]
 
 

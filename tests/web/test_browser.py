@@ -2,126 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from benchmarks.city import PASSWORD
-from tests import running
-from tests.web.conftest import photo
+from tests.web.browsing import PHONE, UNIT, Site, act, report
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-CHROMIUM = os.environ.get("CHENGSHU_CHROMIUM") or shutil.which("chromium") or ""
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-PHONE = {"width": 390, "height": 800}
-UNIT = "330106-CGJ"
-
-
-@dataclass
-class Site:
-    """The running city in a browser; `complaints` is what the browser said against its pages."""
-
-    browser: Browser
-    url: str
-    complaints: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def page(self, username: str = "", *, tour: bool = False, **options: Any) -> Iterator[Page]:
-        """A page of a new visitor, or of somebody who has signed in, and left the first `tour` unless that is wanted."""
-        context = self.browser.new_context(base_url=self.url, locale="zh-CN", **options)
-        page = context.new_page()
-        page.on("console", self._said)
-        page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
-        if username:
-            page.goto("/login")
-            page.fill("#username", username)
-            page.fill("#password", PASSWORD)
-            page.press("#password", "Enter")
-            page.wait_for_url(re.compile(r"/(desk|field|cockpit|mine|rules|scores|admin)"))
-            if not tour:
-                leave_tour(page)
-        yield page
-        context.close()
-
-    def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(f"{message.location.get('url')}: {message.text}")
-
-
-def leave_tour(page: Page) -> None:
-    """Say once that the tour of this post was seen, so that it does not lie over what a test clicks."""
-    form = page.locator("form#tour")
-    if form.count():
-        token = form.locator("[name=csrfmiddlewaretoken]").input_value()
-        page.context.request.post(
-            "/help/tour/seen", form={"csrfmiddlewaretoken": token}, headers={"HX-Request": "true"}
-        )
-        page.reload()
-
-
-@pytest.fixture(scope="module")
-def browser_of_all() -> Iterator[Browser]:
-    if not CHROMIUM:
-        pytest.fail("There is no Chromium: install one, or name it with CHENGSHU_CHROMIUM.")
-    with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def site(browser_of_all: Browser) -> Site:
-    return Site(browser=browser_of_all, url=running.city().url)
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> str:
-    path = tmp_path / "现场.jpg"
-    path.write_bytes(photo("green"))
-    return str(path)
-
-
-def report(page: Page, title: str, picture: str) -> tuple[str, str]:
-    """Fill the public form; number and word of the answer."""
-    page.goto("/report")
-    page.fill("#title", title)
-    page.fill("#place", "文三路90号")
-    if not page.locator("#phone").is_visible():
-        page.locator("details:has(#phone) > summary").click()
-    page.fill("#phone", "13800000000")
-    page.set_input_files("#evidence", picture)
-    page.locator("main form button[type=submit]").click()
-    page.wait_for_url("**/report/done")
-    keys = page.locator(".key")
-    return keys.nth(0).inner_text(), keys.nth(1).inner_text()
-
-
-def act(page: Page, number: str, move: str, note: str = "", picture: str = "", **choices: str) -> None:
-    """Make a move on the page of a case as a person does: open its form, fill it, send it."""
-    page.goto(f"/cases/{number}")
-    form = page.locator(f'form:has(input[name=move][value="{move}"])')
-    if not form.is_visible():
-        form.locator("xpath=..").locator("summary").click()
-    for name, value in choices.items():
-        form.locator(f"select[name={name}]").select_option(value)
-    if picture:
-        form.locator("input[type=file]").set_input_files(picture)
-        expect(form.locator("[data-previews] figure")).to_have_count(1)
-    if note:
-        form.locator("textarea").fill(note)
-    form.locator("button[type=submit]").first.click()
-    expect(page.locator(".alert-success")).to_be_visible()
 
 
 def satisfied(site: Site) -> str:

@@ -12,10 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.city import PASSWORD
 from tests import running
-from tests.web.test_browser import PHONE, Site, browser_of_all  # noqa: F401 - a fixture
+from tests.web.browsing import HOME, PHONE, Site, give_password
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-HOME = re.compile(r"/(desk|field|cockpit|mine|rules|scores|admin)")
 DEVICE = {
     "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
     "isUserVerified": True, "automaticPresenceSimulation": True,
@@ -23,7 +22,7 @@ DEVICE = {
 
 
 @pytest.fixture
-def site(browser_of_all: Browser) -> Iterator[Site]:  # noqa: F811
+def site(browser_of_all: Browser) -> Iterator[Site]:
     """The city by its name: a number is no home for passkeys."""
     yield Site(browser=browser_of_all, url=running.city().url.replace("127.0.0.1", "localhost"))
 
@@ -31,13 +30,6 @@ def site(browser_of_all: Browser) -> Iterator[Site]:  # noqa: F811
 def sign_out(page: Page) -> None:
     page.evaluate("document.querySelector(\"form[action='/logout']\").submit()")
     page.wait_for_url(re.compile(r"/$"))
-
-
-def sign_in(page: Page, username: str) -> None:
-    page.goto("/login")
-    page.fill("#username", username)
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
 
 
 def test_a_passkey_is_added_signs_in_serves_as_second_factor_and_is_removed(site: Site) -> None:
@@ -56,7 +48,7 @@ def test_a_passkey_is_added_signs_in_serves_as_second_factor_and_is_removed(site
         page.wait_for_url(re.compile(r"localhost:\d+/notices"))
         expect(page.locator("main")).to_contain_text("添加了通行密钥")
         sign_out(page)
-        sign_in(page, "analyst")
+        give_password(page, "analyst")
         page.wait_for_url("**/login/second*")
         page.locator("form[data-passkey] button").click()
         page.wait_for_url(HOME)
@@ -89,7 +81,7 @@ def test_the_codes_of_a_telephone_need_no_script(site: Site) -> None:
         page.wait_for_url("**/account/recovery")
         codes = page.locator(".codes li").all_inner_texts()
         page.context.clear_cookies()
-        sign_in(page, "steward")
+        give_password(page, "steward")
         page.wait_for_url("**/login/second*")
         page.fill("#code", codes[0])
         page.press("#code", "Enter")

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import running
-from tests.web.test_browser import PHONE, Site, browser_of_all, site  # noqa: F401 - fixtures
+from tests.web.browsing import PHONE, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WALL = {"width": 1920, "height": 1080}
@@ -57,7 +57,7 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
-def test_a_shift_leader_goes_from_the_number_to_the_act(site: Site, late: str) -> None:  # noqa: F811
+def test_a_shift_leader_goes_from_the_number_to_the_act(site: Site, late: str) -> None:
     with site.page("shift") as page:
         page.goto("/cockpit")
         quiet(page)
@@ -78,7 +78,7 @@ def test_a_shift_leader_goes_from_the_number_to_the_act(site: Site, late: str) -
     assert site.complaints == []
 
 
-def test_the_map_shows_the_case_and_the_districts(site: Site, late: str) -> None:  # noqa: F811
+def test_the_map_shows_the_case_and_the_districts(site: Site, late: str) -> None:
     with site.page("shift") as page:
         page.goto("/cockpit")
         quiet(page)
@@ -90,7 +90,7 @@ def test_the_map_shows_the_case_and_the_districts(site: Site, late: str) -> None
     assert site.complaints == []
 
 
-def test_what_is_read_stays_open_while_the_page_refreshes_itself(site: Site, late: str) -> None:  # noqa: F811
+def test_what_is_read_stays_open_while_the_page_refreshes_itself(site: Site, late: str) -> None:
     with site.page("shift") as page:
         page.goto("/cockpit")
         quiet(page)
@@ -121,7 +121,7 @@ def test_what_is_read_stays_open_while_the_page_refreshes_itself(site: Site, lat
 
 
 @pytest.mark.parametrize("english", [False, True], ids=["zh", "en"])
-def test_a_leader_with_one_minute_and_a_phone(site: Site, late: str, english: bool) -> None:  # noqa: F811
+def test_a_leader_with_one_minute_and_a_phone(site: Site, late: str, english: bool) -> None:
     with site.page("leader", viewport=PHONE) as page:
         page.goto("/cockpit")
         quiet(page)
@@ -139,7 +139,7 @@ def test_a_leader_with_one_minute_and_a_phone(site: Site, late: str, english: bo
     assert site.complaints == []
 
 
-def test_the_wall_is_dark_full_and_acts(site: Site, late: str) -> None:  # noqa: F811
+def test_the_wall_is_dark_full_and_acts(site: Site, late: str) -> None:
     with site.page("shift", viewport=WALL) as page:
         page.goto("/cockpit/wall")
         expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
@@ -151,7 +151,7 @@ def test_the_wall_is_dark_full_and_acts(site: Site, late: str) -> None:  # noqa:
     assert site.complaints == []
 
 
-def test_a_number_changes_by_itself(site: Site, late: str) -> None:  # noqa: F811
+def test_a_number_changes_by_itself(site: Site, late: str) -> None:
     """Without live events the page looks again every half minute."""
     city = running.city()
     due = "UPDATE cases_case SET due_at = now() + %s * interval '7 hours' WHERE number = %s"
@@ -163,7 +163,7 @@ def test_a_number_changes_by_itself(site: Site, late: str) -> None:  # noqa: F81
         expect(page.locator(".wall-figure b").first).to_have_text(str(before - 1), timeout=45_000)
 
 
-def test_days_are_counted_by_the_worker(site: Site, late: str) -> None:  # noqa: F811
+def test_days_are_counted_by_the_worker(site: Site, late: str) -> None:
     with site.page("shift") as page:
         for _ in range(30):
             page.goto("/cockpit")
@@ -176,7 +176,7 @@ def test_days_are_counted_by_the_worker(site: Site, late: str) -> None:  # noqa:
         expect(page.locator("[data-counted]")).to_have_attribute("data-counted", shown)
 
 
-def test_two_people_hand_a_shift_over_without_scripts(site: Site, late: str) -> None:  # noqa: F811
+def test_two_people_hand_a_shift_over_without_scripts(site: Site, late: str) -> None:
     with site.page("shift", java_script_enabled=False) as page:
         page.goto("/cockpit/handover")
         page.locator("tr", has_text=late).locator("input[name=text]").fill("已联系权属单位，半小时内到场")

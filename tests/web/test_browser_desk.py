@@ -12,10 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import running
+from tests.web.browsing import PHONE, Site
 from tests.web.conftest import photo
-from tests.web.test_browser import PHONE, Site, browser_of_all, site
 
-__all__ = ["browser_of_all", "site"]  # fixtures
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 _serial = count(1)
 
@@ -34,24 +33,12 @@ def title() -> str:
 
 @contextmanager
 def desk(site: Site, username: str, language: str = "zh-hans") -> Iterator[Page]:
-    """The desk of somebody in a language, which is theirs again as before afterwards."""
+    """The desk of somebody who chose a language as people do."""
     with site.page(username) as page:
-        _skip_tour(page)
         if language == "en":
             page.get_by_role("button", name="English").click()
             expect(page.locator("html")).to_have_attribute("lang", "en")
         yield page
-        if language == "en":
-            page.goto("/desk?view=all")
-            page.get_by_role("button", name="中文").click()
-            expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
-
-
-def _skip_tour(page: Page) -> None:
-    page.keyboard.press("Escape")
-    skip = page.get_by_role("button", name=re.compile("跳过|Skip"))
-    if skip.count():
-        skip.first.click()
 
 
 def test_the_list_that_is_saved_is_the_one_filtered_now(site: Site) -> None:
@@ -89,7 +76,7 @@ def test_a_morning_by_keyboard_only(site: Site, language: str, accept: str) -> N
         listed = here(page)
         page.keyboard.press("j")
         page.keyboard.press("Enter")
-        page.wait_for_url(f"**/cases/{number}")
+        page.wait_for_url(f"**/cases/{number}")  # its load, too: the keys are bound
         page.keyboard.press(".")
         page.keyboard.type(accept)
         expect(page.locator("#palette li").first).to_contain_text(accept)
@@ -97,11 +84,14 @@ def test_a_morning_by_keyboard_only(site: Site, language: str, accept: str) -> N
         expect(page.locator("#palette")).to_be_hidden()
         page.keyboard.press("Enter")
         expect(page.locator(".alert-success")).to_contain_text(accept)
+        page.wait_for_load_state()
         page.keyboard.press("z")
         expect(page.locator("li[aria-current=step]")).to_have_text(re.compile("上报|Reported"))
+        page.wait_for_load_state()
         page.keyboard.press("m")
         page.keyboard.press("Enter")
         expect(page.locator("li[aria-current=step]")).to_have_text(re.compile("受理|Accepted"))
+        page.wait_for_load_state()
         page.keyboard.press("u")
         page.wait_for_url(re.compile("/desk"))
         assert here(page) == listed
@@ -125,6 +115,7 @@ def test_several_cases_by_keyboard_looked_at_moved_and_taken_back(site: Site) ->
         page.locator("[data-bulk] button.btn-primary").click()
         expect(page.locator(".alert-success")).to_contain_text("受理")
         expect(page.locator("tr[data-row]", has_text="受理")).to_have_count(2)
+        page.wait_for_load_state()
         page.keyboard.press("z")
         expect(page.locator("form.undo")).to_have_count(0)
         expect(page.locator("tr[data-row] .tag-open", has_text="上报")).to_have_count(3)

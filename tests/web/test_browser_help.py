@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web import axe
-from tests.web.test_browser import PHONE, Site, act, browser_of_all, picture, report, site  # noqa: F401 - fixtures
+from tests.web.browsing import PHONE, Site, act, report
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 ACCOUNTS = ("operator", "handler", "grid", "leader", "admin", "steward", "citizen")
@@ -20,7 +20,7 @@ def _again(page: Page) -> None:
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_a_tour_is_walked_by_keyboard_and_does_not_come_again(site: Site, account: str) -> None:  # noqa: F811
+def test_a_tour_is_walked_by_keyboard_and_does_not_come_again(site: Site, account: str) -> None:
     with site.page(account) as page:
         _again(page)
         tour = page.get_by_role("dialog").and_(page.locator("#tour"))
@@ -38,7 +38,7 @@ def test_a_tour_is_walked_by_keyboard_and_does_not_come_again(site: Site, accoun
     assert not site.complaints
 
 
-def test_the_question_mark_opens_the_help_of_the_page(site: Site) -> None:  # noqa: F811
+def test_the_question_mark_opens_the_help_of_the_page(site: Site) -> None:
     with site.page("dispatcher") as page:
         page.goto("/desk")
         page.locator("a[data-help]").click()
@@ -50,7 +50,7 @@ def test_the_question_mark_opens_the_help_of_the_page(site: Site) -> None:  # no
     assert not site.complaints
 
 
-def test_a_word_of_the_trade_is_explained_beside_it(site: Site, picture: str) -> None:  # noqa: F811
+def test_a_word_of_the_trade_is_explained_beside_it(site: Site, picture: str) -> None:
     with site.page() as page:
         number, _word = report(page, "墙面乱涂写", picture)
     with site.page("operator") as page:
@@ -62,7 +62,7 @@ def test_a_word_of_the_trade_is_explained_beside_it(site: Site, picture: str) ->
     assert not site.complaints
 
 
-def test_the_menu_of_a_phone_shows_where_one_is(site: Site) -> None:  # noqa: F811
+def test_the_menu_of_a_phone_shows_where_one_is(site: Site) -> None:
     with site.page("shift", viewport=PHONE) as page:
         page.goto("/desk")
         page.locator("header .narrow-only summary").click()
@@ -70,7 +70,7 @@ def test_the_menu_of_a_phone_shows_where_one_is(site: Site) -> None:  # noqa: F8
         assert not axe.findings(page)
 
 
-def test_work_is_done_without_a_script(site: Site, picture: str) -> None:  # noqa: F811
+def test_work_is_done_without_a_script(site: Site, picture: str) -> None:
     with site.page(java_script_enabled=False) as page:
         number, _word = report(page, "树枝压线", picture)
     with site.page("operator", java_script_enabled=False) as page:

@@ -9,10 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import running
-from tests.web.test_browser import Site, browser_of_all, site
+from tests.web.browsing import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-__all__ = ["browser_of_all", "site"]
 POSTS = {"operator": "operator", "shift": "shift_leader", "dispatcher": "dispatcher"}
 
 

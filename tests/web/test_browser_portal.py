@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.test_browser import PHONE, Site, browser_of_all, picture, site
+from tests.web.browsing import PHONE, Site
 
-__all__ = ["browser_of_all", "picture", "site"]
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 HERE = {"longitude": 120.1312, "latitude": 30.2755}
 THERE = {"longitude": 120.1001, "latitude": 30.2601}

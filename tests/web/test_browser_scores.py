@@ -7,12 +7,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.test_browser import PHONE, Site, browser_of_all, site  # noqa: F401 - fixtures
+from tests.web.browsing import PHONE, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_a_supervisor_chooses_a_period_and_takes_the_files_along(site: Site) -> None:  # noqa: F811
+def test_a_supervisor_chooses_a_period_and_takes_the_files_along(site: Site) -> None:
     with site.page("supervisor") as page:
         page.goto("/scores?kind=district")
         page.get_by_role("link", name="上月").click()
@@ -28,7 +28,7 @@ def test_a_supervisor_chooses_a_period_and_takes_the_files_along(site: Site) -> 
     assert not site.complaints
 
 
-def test_a_period_chosen_by_hand_is_asked_for_when_it_is_one(site: Site) -> None:  # noqa: F811
+def test_a_period_chosen_by_hand_is_asked_for_when_it_is_one(site: Site) -> None:
     with site.page("supervisor") as page:
         page.goto("/scores?kind=district&first=2026-01-01&last=2026-01-31")
         page.fill("#first", "2026-03-01")  # later than the last day: nothing is asked yet
@@ -43,7 +43,7 @@ def test_a_period_chosen_by_hand_is_asked_for_when_it_is_one(site: Site) -> None
     assert not site.complaints
 
 
-def test_on_a_phone_the_names_stay_while_the_numbers_scroll(site: Site) -> None:  # noqa: F811
+def test_on_a_phone_the_names_stay_while_the_numbers_scroll(site: Site) -> None:
     with site.page("bos-supervisor", viewport=PHONE) as page:
         page.goto("/scores")
         box = page.locator(".table-scroll")

@@ -125,7 +125,7 @@ export function startList(): void {
   document.addEventListener("keydown", (event) => {
     if (typing(event)) return;
     if (event.key === "z") document.querySelector<HTMLButtonElement>("form.undo button")?.click();
-    if (event.key === "m") firstMove();
+    if (event.key === "m" && firstMove()) event.preventDefault(); // the letter is not for the field it leads to
   });
   const list = document.querySelector<HTMLElement>("#list");
   const news = document.querySelector<HTMLElement>("[data-news]");
@@ -141,10 +141,12 @@ export function startList(): void {
   void counts();
 }
 
-function firstMove(): void {
+/** Open the main move and stand in the first field it needs: the very next key may be Enter. */
+function firstMove(): boolean {
   const act = document.querySelector<HTMLDetailsElement>(".acts details.act.is-main, .acts details.act");
-  if (!act) return;
+  if (!act) return false;
   act.open = true;
   const first = act.querySelector<HTMLElement>("form select, form textarea[required], form button[type=submit]");
-  window.setTimeout(() => first?.focus());
+  first?.focus();
+  return true;
 }
