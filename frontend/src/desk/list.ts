@@ -132,6 +132,8 @@ export function startList(): void {
   if (!list || !news) return;
   lookAhead(list);
   keepPlace(list);
+  // What was typed is asked for while typing: leaving the box need not ask again, and take the row away that the cursor went to.
+  document.querySelector("input[type=search]")?.addEventListener("change", (event) => event.stopPropagation());
   document.body.addEventListener("htmx:afterSettle", () => {
     sessionStorage.setItem(LAST, location.pathname + location.search);
     const saving = document.querySelector<HTMLInputElement>(".views .save input[name=query]");
