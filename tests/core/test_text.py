@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chengshu.core.text import MOST_TERMS, index_terms, query_terms
+from chengshu.core.text import MOST_TERMS, index_terms, plain, query_terms
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,7 @@ def test_a_text_holds_all_terms_of_its_own_question(texts: list[str]) -> None:
 def test_terms_hold_no_mark_that_a_query_would_read(before: str, after: str) -> None:
     for term in query_terms(before + "'&|!():*\\" + after):
         assert not set(term) & set("'&|!():*\\ ")
+
+
+def test_a_text_cannot_mirror_or_hide_what_stands_beside_it() -> None:
+    assert plain("路灯\u202e坏了\u2066\x01\x00\r\n第二行\t完") == "路灯坏了\n第二行\t完"

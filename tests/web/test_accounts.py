@@ -144,8 +144,13 @@ def test_a_citizen_opens_an_account(browser: Browser) -> None:
     assert client.post("/register", {**fields, "username": "a b"}).status_code == 422
     assert client.post("/register", {**fields, "password": "short", "again": "short"}).status_code == 422
     assert client.post("/register", {**fields, "username": "operator"}).status_code == 422
+    alike = client.post(
+        "/register", {**fields, "username": "xiaowang1980", "password": "xiaowang1980", "again": "xiaowang1980"}
+    )
+    assert "The password resembles the user name" in alike.content.decode()
     assert client.post("/register", fields)["Location"] == "/mine"
     assert client.get("/mine").status_code == 200
+    assert ">Posts" not in client.get("/account").content.decode()  # a citizen has one and thinks of none
     assert client.get("/desk").status_code == 403
     assert Post.objects.get(account__username="xiaowang").role == "citizen"
 

@@ -291,6 +291,11 @@ def test_the_audit_shows_and_gives_out(admin: Client, browser: Browser) -> None:
     page = admin.get("/admin/audit?who=dispatcher").content.decode()
     assert "忘记密码" in page
     assert "refused" in page
+    Account.objects.filter(username="admin").update(language="zh-hans")
+    told = admin.get("/admin/audit?who=dispatcher").content.decode()
+    assert "理由：忘记密码" in told
+    assert "地址：127.0.0.1" in told
+    assert "client:" not in told
     answer = admin.get("/admin/audit.csv?who=dispatcher")
     assert "account.password_reset" in answer.content.decode()
     assert Audit.objects.filter(action="audit.exported").exists()

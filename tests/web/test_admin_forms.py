@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 
 import pytest
@@ -133,3 +134,29 @@ def test_only_the_newest_versions_are_listed_and_older_ones_open(admin: Client, 
     assert page.count("?version=") == parts.NEWEST
     assert admin.get("/admin/escalation?version=1").status_code == 200
     assert admin.get("/admin/escalation?version=999").status_code == 404
+
+
+def test_parameters_are_told_in_the_language_of_their_reader(browser: Browser) -> None:
+    admin = browser("admin")
+    Account.objects.filter(username="admin").update(language="zh-hans")
+    page = admin.get("/admin/parameters").content.decode()
+    heads = re.findall(r"<summary><b>(.*?)</b>", page)
+    assert heads
+    assert not [head for head in heads if not re.search(r"[\u4e00-\u9fff]", head)]
+    assert "08:00、20:00" in page  # and not as a program writes a list
+    assert "[&#39;" not in page
+    assert '<span class="muted">天</span>' in page
+
+
+def test_refused_words_of_a_notice_name_the_field_of_the_form(admin: Client) -> None:
+    form = {"kind": "dispatch", "seen": "0", "why": "调整", "do": "save", "subject_en": "{0}", "body_en": "x"}
+    page = admin.post("/admin/notices/save", form).content.decode()
+    wrong = page[page.index("error-summary") :][:600]
+    assert "No such placeholder" in wrong
+    assert "English · Subject" in wrong
+    assert "notices:" not in wrong
+
+
+def test_a_change_by_a_pack_is_told_in_words(admin: Client) -> None:
+    page = admin.get("/admin/changes").content.decode()
+    assert "City pack loaded <code>" in page

@@ -271,6 +271,7 @@ def test_statistics_count_what_the_city_settled(
     html = browser("").get("/statistics").content.decode()
     assert "What the numbers mean" in html
     assert "/near?division=330106" in html
+    assert not re.search(r"\d\.\d %", html)  # published shares are whole percents
     public.forget()
 
 

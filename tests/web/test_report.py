@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 
-from chengshu.cases.models import Case, Contact, Evidence
+from chengshu.cases.models import Case, Clock, Contact, Evidence
 from chengshu.parties import throttle
 from tests.web.conftest import Browser, upload
 
@@ -228,3 +229,18 @@ def test_staff_land_on_a_page_they_may_see(browser: Browser, username: str) -> N
     answer = client.post("/report", fill(client, lon="119.28", lat="29.47"), follow=True)
     assert answer.status_code == 200
     assert Case.objects.get().number in answer.content.decode()
+
+
+def test_the_receipt_promises_the_time_of_the_first_answer_and_not_that_of_the_whole(browser: Browser) -> None:
+    client = browser("")
+    client.post("/report", fill(client, type="env.exposed_rubbish"))
+    number, _word = answered(client)
+    case = Case.objects.get(number=number)
+    accept, whole = (
+        Clock.objects.get(case=case, stage=stage).due_at.astimezone(ZoneInfo("Asia/Shanghai"))
+        for stage in ("accept", "total")
+    )
+    assert accept < whole
+    page = client.get("/report/done").content.decode()
+    assert f"decides by {accept:%m-%d %H:%M}." in page
+    assert f"The whole of it is due by {whole:%m-%d %H:%M}." in page

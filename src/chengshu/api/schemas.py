@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints
 
 from chengshu.cases.models import Case
 from chengshu.cases.records import Verdict
+from chengshu.core.text import plain
 
 Code = Field(max_length=100)
 
@@ -24,6 +25,7 @@ def _utc(time: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+Words = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$"), AfterValidator(plain)]
 
 
 class In(Schema):
@@ -35,18 +37,18 @@ class In(Schema):
 class ReportIn(In):
     """Something to be taken in as a case."""
 
-    title: str = Field(min_length=1, max_length=200)
-    description: str = Field("", max_length=20_000)
+    title: Words = Field(min_length=1, max_length=200)
+    description: Words = Field("", max_length=20_000)
     kind: str | None = Field(None, max_length=100, description="needed without a type")
     type: str | None = Field(None, max_length=100)
     severity: int | None = Field(None, ge=1, le=4, description="1 urgent … 4 minor")
     source: str = Field("api", max_length=40, pattern="^[a-z0-9_-]+$")
     occurred_at: Moment | None = None
-    place_text: str = Field("", max_length=500)
+    place_text: Words = Field("", max_length=500)
     lon: float | None = Field(None, ge=-180, le=180)
     lat: float | None = Field(None, ge=-90, le=90)
     division: str | None = Field(None, max_length=100)
-    contact_name: str = Field("", max_length=100)
+    contact_name: Words = Field("", max_length=100)
     contact_phone: str = Field("", max_length=40)
     key: str | None = Field(
         None, min_length=1, max_length=200, description="the caller's own key: a report is taken once"
@@ -58,7 +60,7 @@ class MoveIn(In):
     """A move to make, with what it needs."""
 
     move: str = Field(max_length=40, examples=["dispatch"])
-    note: str = Field("", max_length=5_000)
+    note: Words = Field("", max_length=5_000)
     unit: str | None = Field(
         None, max_length=100, description="code of the department; the dispatch rules decide without it"
     )
@@ -71,7 +73,7 @@ class MoveIn(In):
     division: str | None = Field(None, max_length=100)
     lon: float | None = Field(None, ge=-180, le=180)
     lat: float | None = Field(None, ge=-90, le=90)
-    place_text: str | None = Field(None, max_length=500)
+    place_text: Words | None = Field(None, max_length=500)
     evidence: list[UUID] = Field(default_factory=list, max_length=20)
 
 

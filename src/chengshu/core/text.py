@@ -1,4 +1,4 @@
-"""Words for searching: Latin words as they are, Chinese by its single characters and pairs of neighbours."""
+"""Texts as people type them, and words for searching: Latin words, and of Chinese single characters and pairs of neighbours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import re
 import unicodedata
 
 _RUN = re.compile(r"([\u3400-\u9fff\U00020000-\U0003134f]+)|([^\W_\u3400-\u9fff]+)")  # Han characters, or a word
+# Controls but tab and line end, and the marks that turn the direction of what follows (UAX #9): they hide or mirror other words.
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_TERMS = 600  # a longer text is searched by its beginning
+
+
+def plain(text: str) -> str:
+    """A text without characters that nobody sees and that change how the rest is shown; lines end in U+000A."""
+    return _UNSEEN.sub("", text.replace("\r\n", "\n"))
 
 
 def _runs(text: str) -> list[tuple[str, str]]:

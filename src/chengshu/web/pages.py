@@ -19,6 +19,7 @@ from django_htmx.middleware import HtmxDetails
 
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.core.errors import ChengshuError, NotAllowed
+from chengshu.core.text import plain
 from chengshu.parties.principal import Principal
 from chengshu.parties.roles import Role
 from chengshu.parties.throttle import TooMany
@@ -156,9 +157,9 @@ def back(request: HttpRequest, default: str) -> HttpResponse:
 
 
 def text(request: HttpRequest, name: str, longest: int = 5_000) -> str:
-    """A text field of a form or query without the spaces around it, NULs, and what is beyond the longest length."""
+    """A text field of a form or query: `plain`, without the spaces around it, cut at the longest length."""
     data: Any = request.POST if request.method == "POST" else request.GET
-    return str(data.get(name, "")).replace("\x00", "").replace("\r\n", "\n").strip()[:longest]
+    return plain(str(data.get(name, ""))).strip()[:longest]
 
 
 def number(request: HttpRequest, name: str) -> float | None:

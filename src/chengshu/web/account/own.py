@@ -157,8 +157,15 @@ def _new_password(request: Request, form: Form, account: Account) -> str:
     try:
         validate_password(password, account)
     except ValidationError as error:
-        form.invalid("password", error)
+        form.errors["password"] = " ".join(_said(each) for each in error.error_list)
     return password
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong with a password; Django names the field that it resembles by the name of its column."""
+    if error.code == "password_too_similar":
+        return _("The password resembles the user name. Choose another.")
+    return " ".join(error.messages)
 
 
 @page(account=True)

@@ -22,6 +22,7 @@ from chengshu.web.admin import frame
 from chengshu.web.admin.field_words import word
 from chengshu.web.admin.frame import ADMIN
 from chengshu.web.pages import Request, known, page, respond, text
+from chengshu.web.words import role
 
 SIZE = 100
 AUDITORS = ADMIN | {Role.LEADER}
@@ -60,6 +61,39 @@ ACTIONS = {
     "pack.uploaded": gettext_noop("sent in a city pack"),
     "pack.exported": gettext_noop("took the city pack out"),
     "audit.exported": gettext_noop("took the audit out"),
+    "session.ended": gettext_noop("ended sessions"),
+    "channel.added": gettext_noop("added a channel"),
+    "channel.verified": gettext_noop("verified a channel"),
+    "channel.removed": gettext_noop("removed a channel"),
+    "login.unknown": gettext_noop("was refused: single sign-on named nobody known"),
+    "login.sso_failed": gettext_noop("was refused: single sign-on failed"),
+    "contact.limit": gettext_noop("looked at personal data more often than is allowed"),
+    "outbox.again": gettext_noop("had an event worked on again"),
+    "delivery.again": gettext_noop("had a message sent again"),
+}
+FACTS = {
+    "by": gettext_noop("by"),
+    "client": gettext_noop("address"),
+    "username": gettext_noop("login"),
+    "why": gettext_noop("reason"),
+    "role": gettext_noop("role"),
+    "name": gettext_noop("name"),
+    "count": gettext_noop("how many"),
+    "tokens": gettext_noop("tokens ended"),
+    "post": gettext_noop("post"),
+    "bytes": gettext_noop("bytes"),
+    "number": gettext_noop("number"),
+    "department": gettext_noop("department"),
+    "division": gettext_noop("jurisdiction"),
+    "kind": gettext_noop("kind"),
+    "until": gettext_noop("until"),
+}
+VALUES = {
+    "password": gettext_noop("password"),
+    "totp": gettext_noop("code of the telephone"),
+    "webauthn": gettext_noop("passkey"),
+    "recovery_codes": gettext_noop("recovery code"),
+    "single sign-on": gettext_noop("single sign-on"),
 }
 
 
@@ -149,8 +183,12 @@ def _facts(trace: Trace) -> str:
     if set(facts) == {"fields", "purpose"}:
         return f"{facts['purpose']} ({', '.join(facts['fields'])})"
     own = {name: value for name, value in facts.items() if name != "username" or value != trace.username}
-    return ", ".join(f"{name}: {_plain(value)}" for name, value in own.items())
+    colon = _(": ")
+    return _("; ").join(f"{word(FACTS, name)}{colon}{_plain(name, value)}" for name, value in own.items())
 
 
-def _plain(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _plain(name: str, value: object) -> str:
+    values = [str(each) for each in (value if isinstance(value, list) else [value])]
+    if name == "role":
+        return _(", ").join(role(each) if each in set(Role) else each for each in values)
+    return _(", ").join(word(VALUES, each) if name == "by" else each for each in values)

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from chengshu.core.errors import Invalid
+from chengshu.core.errors import Invalid, Mistake, Mistakes
 from chengshu.parties import notices_text
 from chengshu.parties.notices_text import Facts, Text
 from chengshu.web.admin import parts
@@ -59,9 +59,26 @@ def _read(request: Request, value: Any) -> Any:
     if kind not in notices_text.LABELS and kind != notices_text.ANY:
         raise Invalid(_("There is no such kind of notice."), where=kind, remedy=_("Choose one of the list."))
     own = {code: texts for code in LANGUAGES if (texts := _texts(request, code))}
+    _check(kind, own)
     templates = {name: words for name, words in value.get("templates", {}).items() if name != kind}
     value["templates"] = templates | ({kind: own} if own else {})
     return value
+
+
+def _check(kind: str, own: dict[str, dict[str, str]]) -> None:
+    """Refuse words that cannot be sent, naming the fields as the form does and not as a city pack would."""
+    try:
+        notices_text.check({"templates": {kind: own}})
+    except Mistakes as error:
+        found = [Mistake(where=_field(each.where), what=each.what, remedy=each.remedy) for each in error.mistakes]
+        raise Mistakes(found) from error
+
+
+def _field(where: str) -> str:
+    """The field that `notices:KIND/LANGUAGE/NAME` is on the page."""
+    _kind, code, name = where.split("/")
+    field = _("Subject") if name == "subject" else _("Text")
+    return f"{dict(settings.LANGUAGES).get(code, code)} · {field}"
 
 
 def _texts(request: Request, code: str) -> dict[str, str]:

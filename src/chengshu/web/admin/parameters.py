@@ -14,23 +14,25 @@ from django.utils.translation import gettext as _
 
 from chengshu.core.errors import Invalid
 from chengshu.core.parameters import Parameters
-from chengshu.web.admin import frame, parts
+from chengshu.web.admin import frame, parameter_words, parts
 from chengshu.web.admin.frame import ADMIN, READERS
 from chengshu.web.pages import Request, known, page, text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A parameter with its value of today and all its dated values, newest first; `next` is the first that is to come."""
+    """A parameter in words, with its value of today and all its dated values, newest first, each whether it is to come."""
 
     name: str
+    label: str
     meaning: str
     meaning_zh: str
     meaning_en: str
     unit: str
     source: str
-    today: Any
-    values: Sequence[tuple[str, Any, bool]]
+    today: str
+    values: Sequence[tuple[str, str, bool]]
+    written: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,17 +115,28 @@ def _more(request: Request, value: Any, now: Any) -> Choices:
     shown = [
         Shown(
             name=name,
+            label=parameter_words.name(name, _meaning(entry)),
             meaning=_meaning(entry),
             meaning_zh=entry["meaning"],
             meaning_en=entry.get("meaning_en", ""),
-            unit=entry["unit"],
+            unit=parameter_words.unit(entry["unit"]),
             source=entry["source"],
-            today=found.at(name, today),
-            values=[(day, v, day > str(today)) for day, v in sorted(entry["values"].items(), reverse=True)],
+            today=parameter_words.value(found.at(name, today)),
+            values=[
+                (day, parameter_words.value(v), day > str(today))
+                for day, v in sorted(entry["values"].items(), reverse=True)
+            ],
+            written=_written(entry["values"]),
         )
         for name, entry in sorted(value.items())
     ]
     return Choices(shown=shown, today=str(today), open=text(request, "name", 80))
+
+
+def _written(values: Any) -> str:
+    """How a value is typed, shown by the latest: a list is JSON, which nobody guesses."""
+    latest = values[max(values)]
+    return json.dumps(latest, ensure_ascii=False) if isinstance(latest, list) else str(latest)
 
 
 def _meaning(entry: Any) -> str:

@@ -30,6 +30,8 @@ class Line:
     before: str
     week_before: str
     href: str
+    before_href: str
+    week_before_href: str
     definition: str
 
 
@@ -76,8 +78,15 @@ def _line(place: Here, figure: Figure, on: date) -> Line:
         before=say(each, figure.before),
         week_before=say(each, figure.week_before),
         href=place.between(each.name, on, on),
+        before_href=_behind(place, each.name, figure.before, on - timedelta(days=1)),
+        week_before_href=_behind(place, each.name, figure.week_before, on - timedelta(days=7)),
         definition=each.definition.to(language()),
     )
+
+
+def _behind(place: Here, indicator: str, value: float | None, on: date) -> str:
+    """The list behind a number of an earlier day; none where nothing is known of the day."""
+    return "" if value is None else place.between(indicator, on, on)
 
 
 def _sentence(found: Brief) -> str:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from chengshu.cases.catalog import Catalog
 from chengshu.cases.following import by_account, digest, new_word
-from chengshu.cases.models import CaseType
+from chengshu.cases.models import Case, CaseType
 from chengshu.cases.records import NewReport
 from chengshu.cases.report import POINT, report
 from chengshu.cases.story import Story, story
@@ -68,12 +68,16 @@ class AlikePage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DonePage:
-    """The answer: number, the word for somebody without an account, and where the case stands; `joined` another's case."""
+    """The answer: number, the word for somebody without an account, and where the case stands; `joined` another's case.
+
+    `first_due` is when the stage the case is in ends, which is sooner than the whole of `story.due_at`.
+    """
 
     number: str
     word: str
     joined: bool
     story: Story | None
+    first_due: datetime | None = None
 
 
 @page("GET", "POST")
@@ -263,7 +267,13 @@ def done(request: Request) -> HttpResponse:
         return HttpResponseRedirect(reverse("report"))
     number = answer["number"]
     follower = by_account(request.principal, number) if signed_in(request) else visitor.follower(request, number)
-    shown = DonePage(**answer, story=story(follower, number) if follower else None)
+    told = story(follower, number) if follower else None
+    shown = DonePage(**answer, story=told, first_due=_first_due(number) if told else None)
     response = respond(request, "portal/reported.html", shown)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _first_due(number: str) -> datetime | None:
+    """When the clock of a case that ends first is due."""
+    return Case.objects.filter(number=number).values_list("due_at", flat=True).first()

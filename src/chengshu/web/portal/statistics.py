@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from chengshu.evaluation.measures import Measure, measure
 from chengshu.evaluation.public import By, Row, Table
 from chengshu.evaluation.suppression import ALL
 from chengshu.web.pages import Request, known, page, respond, text
-from chengshu.web.words import local, percent
+from chengshu.web.words import local
 
 MOST = 15  # rows of a table that are shown before somebody asks for all
 
@@ -39,6 +39,7 @@ class StatisticsPage:
     names: Mapping[By, Mapping[Any, Any]]
     measures: tuple[Measure, ...]
     smallest: int
+    percent: Callable[[float | None], str]
 
 
 @page()
@@ -51,6 +52,7 @@ def show(request: Request) -> HttpResponse:
         months=found.table(By.MONTH), month=chosen, names=_names(city),
         tables=tuple(Shown(table=each, rows=each.rows if each.by == whole else each.rows[:MOST]) for each in tables),
         measures=tuple(map(measure, public.PUBLISHED)), smallest=public.SMALLEST,
+        percent=whole_percent,
     )  # fmt: skip
     return respond(request, "portal/statistics.html", shown)
 
@@ -106,13 +108,24 @@ class _Labelled:
 
 def _lines(found: Table, names: Mapping[Any, Any]) -> Iterator[list[str]]:
     for row in (*found.rows, found.total):
-        yield [_name(row, names), _count(row.opened), _count(row.closed), percent(row.in_time), percent(row.satisfied)]
+        yield [
+            _name(row, names),
+            _count(row.opened),
+            _count(row.closed),
+            whole_percent(row.in_time),
+            whole_percent(row.satisfied),
+        ]
 
 
 def _name(row: Row, names: Mapping[Any, Any]) -> str:
     if row.key is None:
         return _("Whole city")
     return local(names[row.key], "name") if row.key in names else str(row.key)
+
+
+def whole_percent(share: float | None) -> str:
+    """A published share, which is a whole percent: another digit would claim a precision that was taken away."""
+    return "—" if share is None else f"{100 * share:.0f} %"
 
 
 def _count(count: int | None) -> str:
