@@ -22,6 +22,7 @@ class Role(StrEnum):
     STEWARD = "steward"
     ANALYST = "analyst"
     ADMINISTRATOR = "administrator"
+    GATEWAY = "gateway"
     CITIZEN = "citizen"
     SYSTEM = "system"
 
@@ -48,6 +49,7 @@ SCOPES: dict[Role, Scope] = {
     Role.STEWARD: Scope.NONE,
     Role.ANALYST: Scope.AREA,
     Role.ADMINISTRATOR: Scope.NONE,  # keeps the city's configuration, has no business with people's cases
+    Role.GATEWAY: Scope.NONE,  # a machine that tells what sensors say
     Role.CITIZEN: Scope.OWN,
     Role.SYSTEM: Scope.ALL,
 }
@@ -64,11 +66,12 @@ LABELS: dict[Role, Promise] = {
     Role.STEWARD: _("Data steward"),
     Role.ANALYST: _("Analyst"),
     Role.ADMINISTRATOR: _("Administrator"),
+    Role.GATEWAY: _("Gateway"),
     Role.CITIZEN: _("Citizen"),
     Role.SYSTEM: _("System"),
 }
 
-STAFF = frozenset(Role) - {Role.CITIZEN, Role.SYSTEM}
+STAFF = frozenset(Role) - {Role.CITIZEN, Role.SYSTEM, Role.GATEWAY}
 # Who may ask for the reporter's name and telephone of a case it sees; each such reading states its purpose and is logged.
 READS_CONTACT = frozenset(
     {Role.OPERATOR, Role.SHIFT_LEADER, Role.DISPATCHER, Role.HANDLER, Role.GRID_WORKER, Role.VERIFIER, Role.SUPERVISOR}
@@ -77,5 +80,5 @@ READS_CONTACT = frozenset(
 CORRECTS = frozenset({Role.OPERATOR, Role.SHIFT_LEADER, Role.DISPATCHER, Role.GRID_WORKER, Role.VERIFIER, Role.SYSTEM})
 READS_SCORES = STAFF
 # Who may report: everybody but those who have no business with people's cases, and could not see what became of theirs.
-MAY_REPORT = frozenset(Role) - {Role.SYSTEM, Role.ADMINISTRATOR, Role.STEWARD}
+MAY_REPORT = frozenset(Role) - {Role.SYSTEM, Role.ADMINISTRATOR, Role.STEWARD, Role.GATEWAY}
 EDITS_RULES = frozenset({Role.ADMINISTRATOR, Role.SHIFT_LEADER})

@@ -166,4 +166,6 @@ def home(principal: Principal) -> str:
         return "cockpit"
     if principal.role in {Role.ADMINISTRATOR, Role.STEWARD}:
         return "admin"
+    if principal.role is Role.GATEWAY:
+        return "account"  # a machine; whoever looks after it finds its tokens there
     return "mine" if principal.role == Role.CITIZEN else "desk"
