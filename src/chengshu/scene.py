@@ -1,7 +1,7 @@
 """The public face for builders of scenes: what a scene declares, what its functions are given, what they give back.
 
 A scene is pure: bytes become observations, observations and parameters become findings. It reads no database, no clock and no
-network, and imports `chengshu.core` and this module only. `docs/how-to/write-a-scene.md` builds one from nothing.
+network, and imports `chengshu.core`, `chengshu.detectors` and this module only. `docs/how-to/write-a-scene.md` builds one.
 
 Observations are polars frames. Every frame has the columns `thing` (string, the key of what was observed) and `at` (start of the
 observed period, UTC, microseconds), and those that its `Source` declares; rows are in order of `at`.

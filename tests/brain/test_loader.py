@@ -129,6 +129,21 @@ def test_a_scene_sees_only_core_and_the_public_face(tmp_path: Path, line: str) -
     assert refusal(tmp_path, {"detect.py": f"\n{line}\n"})[0].startswith("doors/detect.py:2: It imports ")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from chengshu.core.errors import Invalid",
+        "from chengshu.detectors import threshold",
+        "from chengshu.scene import Window",
+        "from chengshu import detectors",
+    ],
+)
+def test_core_the_public_face_and_the_detectors_are_open_to_a_scene(tmp_path: Path, line: str) -> None:
+    """A scene with that line and one mistake elsewhere has that one mistake only."""
+    found = refusal(tmp_path, {"detect.py": f"\n{line}\n", "params.yaml": "a: ["})
+    assert not [text for text in found if "detect.py" in text]
+
+
 def test_broken_files_are_mistakes_not_crashes(tmp_path: Path) -> None:
     found = refusal(tmp_path, {"params.yaml": "a: [", "cases/one.yaml": "- {name: 1", "detect.py": "def"})
     assert {text.split(": ")[0].split(":")[0] for text in found} == {

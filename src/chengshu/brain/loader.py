@@ -19,7 +19,7 @@ from chengshu.parties.roles import Role
 from chengshu.scene import Scene
 
 GROUP: Final = "chengshu.scenes"
-_OPEN_TO_SCENES: Final = ("chengshu.core", "chengshu.scene")
+_OPEN_TO_SCENES: Final = ("chengshu.core", "chengshu.scene", "chengshu.detectors")
 log = get_logger(__name__)
 
 
@@ -120,7 +120,7 @@ def _names(scene: Scene) -> Mapping[str, list[str]]:
 
 
 def _imports(folder: Path, package: str) -> Iterator[Mistake]:
-    """A scene sees `chengshu.core`, `chengshu.scene` and its own package of ours, never another scene."""
+    """A scene sees `chengshu.core`, `chengshu.scene`, `chengshu.detectors` and its own package of ours, never another scene."""
     open_to_it = (*_OPEN_TO_SCENES, package) if package else _OPEN_TO_SCENES
     for path in sorted(folder.rglob("*.py")):
         try:
@@ -133,7 +133,7 @@ def _imports(folder: Path, package: str) -> Iterator[Mistake]:
                 yield Mistake(
                     where=f"{path.name}:{line}",
                     what=f"It imports {module}.",
-                    remedy="A scene may import chengshu.core, chengshu.scene and itself.",
+                    remedy="A scene may import chengshu.core, chengshu.scene, chengshu.detectors and itself.",
                 )
 
 
