@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import cockpit, importing, lifecycle, live, machine, pages, rates, screen, writing
+from benchmarks import cockpit, importing, lifecycle, live, machine, pages, rates, screen, sensing, writing
 from benchmarks.city import ROOT, temporary_home
 from benchmarks.results import Result, note, show
 from benchmarks.store import HOMES
@@ -30,6 +30,7 @@ ALL: dict[str, Callable[[], list[Result]]] = {
     "case_rate": rates.case_rate,
     "follow_page": rates.follow_page,
     "first_screen": screen.first_screen,
+    "bulk_observations": sensing.bulk_observations,
     "memory": machine.memory,
 }
 

@@ -41,8 +41,11 @@ class Client:
         return self._read()
 
     def post(self, path: str, body: Any, headers: str = "") -> Answer:
-        data = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\n{self._fixed}{headers}Content-Type: application/json\r\n"
+        return self.send(path, json.dumps(body).encode(), "application/json", headers)
+
+    def send(self, path: str, data: bytes, kind: str, headers: str = "") -> Answer:
+        """POST a body of a media type as it is."""
+        head = f"POST {path} HTTP/1.1\r\n{self._fixed}{headers}Content-Type: {kind}\r\n"
         self._socket.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
         return self._read()
 

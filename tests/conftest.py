@@ -15,6 +15,7 @@ from chengshu.parties.models import Account
 from chengshu.parties.principal import Principal
 from chengshu.places import cities, locate
 from chengshu.places.models import City
+from chengshu.sensing import known, scope, store
 
 
 @pytest.fixture(scope="session")
@@ -28,17 +29,25 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
 def _fresh(tmp_path_factory: pytest.TempPathFactory, settings: object) -> Iterator[None]:
     """No test sees what another process-wide cache kept, nor its files."""
     settings.FILES_ROOT = tmp_path_factory.mktemp("files")  # type: ignore[attr-defined]
+    settings.LAKE = str(tmp_path_factory.mktemp("lake"))  # type: ignore[attr-defined]
+    settings.SPOOL = tmp_path_factory.mktemp("spool")  # type: ignore[attr-defined]
     catalog.forget()
     locate.forget()
     cities.forget()
     auth.forget()
     public.forget()
+    known.forget()
+    scope.forget()
+    store.forget()
     yield
     catalog.forget()
     locate.forget()
     cities.forget()
     auth.forget()
     public.forget()
+    known.forget()
+    scope.forget()
+    store.forget()
 
 
 @pytest.fixture

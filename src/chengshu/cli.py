@@ -54,6 +54,13 @@ COMMANDS = {
     "check-scene": Mounted(
         target="chengshu.brain.cli:check_scene", help=_("Examine a scene and try the sentences of its cases.")
     ),
+    "feed": Mounted(
+        target="chengshu.sensing.feeds_cli:app", help=_("List the sources of data, look at them now, try one.")
+    ),
+    "lake": Mounted(
+        target="chengshu.sensing.lake_cli:app", help=_("Seal days of observations into the lake, prove and tidy it.")
+    ),
+    "export": Mounted(target="chengshu.sensing.lake_cli:export_app", help=_("Write what the city holds into files.")),
     "user": Mounted(target="chengshu.parties.cli:app", help=_("Create accounts, passwords and API tokens.")),
     "check": Mounted(
         target="chengshu.cases.check:main", help=_("Prove that the stored cases follow from their steps.")

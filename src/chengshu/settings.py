@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "chengshu.places",
     "chengshu.parties",
+    "chengshu.sensing",
     "chengshu.cases",
     "chengshu.brain",
     "chengshu.evaluation",
@@ -186,6 +187,16 @@ FILES_ROOT = HOME / "files"
 _PACKS = (PACKAGE / "cities", PACKAGE.parent.parent / "cities")  # in an installed package, in a checkout
 CITIES_ROOT = Path(os.environ.get("CHENGSHU_CITIES") or next(filter(Path.exists, _PACKS), _PACKS[0]))
 
+# The lake of sealed observations: a folder or an object store's address; and the engine that computes over it.
+LAKE = os.environ.get("CHENGSHU_LAKE") or str(HOME / "lake")
+ENGINE = os.environ.get("CHENGSHU_ENGINE") or "duckdb"
+ENGINE_MEMORY = int(os.environ.get("CHENGSHU_ENGINE_MEMORY") or 512)  # MiB in each process
+ENGINE_THREADS = int(os.environ.get("CHENGSHU_ENGINE_THREADS") or min(os.cpu_count() or 1, 4))
+SPOOL = HOME / "spool"  # for what does not fit into memory
+HOT_DAYS = int(os.environ.get("CHENGSHU_HOT_DAYS") or 3)
+COLD_DAYS = int(os.environ.get("CHENGSHU_COLD_DAYS") or 0)  # 0: for ever
+RAW_DAYS = int(os.environ.get("CHENGSHU_RAW_DAYS") or 30)  # 0: for ever
+
 # Where the pages find the live process: an address, or a path of their own origin; without it, the same host and this port.
 LIVE_URL = os.environ.get("CHENGSHU_LIVE_URL", "")
 LIVE_PORT = int(os.environ.get("CHENGSHU_LIVE_PORT") or 0)
@@ -210,6 +221,9 @@ NOTICE_SERVICES = {
 }
 # Networks inside that webhooks may call, such as 10.1.0.0/16; without them only public addresses.
 WEBHOOK_NETWORKS = tuple(n.strip() for n in os.environ.get("CHENGSHU_WEBHOOK_NETWORKS", "").split(",") if n.strip())
+# Networks inside that feeds may be fetched from; without them only public addresses.
+FEED_NETWORKS = tuple(n.strip() for n in os.environ.get("CHENGSHU_FEED_NETWORKS", "").split(",") if n.strip())
+DROP_ROOT = Path(os.environ.get("CHENGSHU_DROP") or HOME / "drop")  # folders of feeds that are files: CITY/FEED
 
 # A raster map below the cockpit's own, such as https://tiles.example.cn/{z}/{x}/{y}.png; without it no outside host is asked.
 TILES_URL = os.environ.get("CHENGSHU_TILES_URL", "")
@@ -218,3 +232,6 @@ TILES_CRS = os.environ.get("CHENGSHU_TILES_CRS", "wgs84").lower()  # gcj02 for A
 
 LOGGING_CONFIG = None
 TEST_RUNNER = "django.test.runner.DiscoverRunner"
+# SensorThings: networks whose requests need no token, and the city that they are let into (its folder's name).
+STA_OPEN = tuple(n.strip() for n in os.environ.get("CHENGSHU_STA_OPEN", "").split(",") if n.strip())
+STA_CITY = os.environ.get("CHENGSHU_STA_CITY", "")

@@ -120,7 +120,7 @@ def _work(city: City, journal: Journal) -> list[threading.Thread]:
     return threads
 
 
-def _kill(find: Callable[[], list[psutil.Process]]) -> None:
+def kill(find: Callable[[], list[psutil.Process]]) -> None:
     """End processes at once, as a crash does; one that has just been started again is waited for."""
     until = time.monotonic() + PATIENCE
     while not (processes := find()):
@@ -160,7 +160,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_made(city: City) -> No
     threads = _work(city, journal)
     for share, victims in enumerate(_victims(city), start=2):
         _wait(journal, OPERATIONS * share // 10)
-        _kill(victims)
+        kill(victims)
     for thread in threads:
         thread.join()
     assert journal.operations >= OPERATIONS

@@ -28,6 +28,7 @@ BODIES: dict[str, Any] = {
     "POST /api/moves": {"moves": [{"case": "NEAR_ID", "move": "note", "note": "看过了"}]},
     "POST /api/cases/{ref}/moves": {"move": "note", "note": "看过了"},
     "POST /api/cases/{ref}/contact": {"purpose": "回访反映人"},
+    "POST /api/quarantine/{row}/repair": {"row": "{}"},
     "POST /api/rules/simulate": {"rules": [RULE]},
     "PUT /api/rules": {"rules": [RULE], "why": "试行新规则", "seen": 1},
 }
@@ -57,6 +58,8 @@ FORMS: dict[str, dict[str, str]] = {
     "POST /admin/pack/plan": {"number": "{upload}", "seen": "{version}", "why": "恢复"},
     "GET /admin/changes/one": {"number": "{change}"},
     "POST /admin/outbox/again": {"number": "{outbox}"},
+    "GET /sensing/sources/one": {"name": "{feed}"},
+    "POST /sensing/sources/act": {"name": "{feed}", "do": "off"},
     "POST /admin/types/save": {
         "code_now": "{type}", "seen": "{type_seen}", "kind": "{kind}", "name": "改名", "major": "{major}",
         "minor": "{minor}", "severity": "3", "do": "save", "why": "改名",
@@ -79,12 +82,15 @@ FORMS: dict[str, dict[str, str]] = {
     "POST /rules/edit": {
         "rules": "- {{id: all, when: {{}}, unit: 330106-CGJ, because: 试行}}", "seen": "1", "do": "save", "why": "试行",
     },
+    "POST /sensing/quarantine/act": {"row": "{quarantined}", "do": "drop"},
     "POST /rules/restore": {"version": "1", "seen": "1", "why": "恢复"},
 }  # fmt: skip
 THINGS = {  # what the number in an address is
     "/desk/views/<int:id>/delete": "view",
     "/cockpit/handover/<int:id>": "handover",
     "/cockpit/handover/<int:id>/take": "handover",
+    "/api/quarantine/{row}/repair": "quarantined",
+    "/api/quarantine/{row}/drop": "quarantined",
 }
 CASES = ("near", "far", "abroad")
 _CASE = re.compile(r"\{ref\}|\{id\}|<number:number>")
@@ -115,6 +121,8 @@ class Row:
         number, file = made.cases[where].number, made.files[where]
         path = self.route.replace("{ref}", number).replace("<number:number>", number).replace("<slug:name>", "reported")
         path = path.replace("{id}", file).replace("<uuid:id>", file)
+        path = path.replace("{row}", things.get("quarantined", "0"))
+        path = path.replace("<path:path>", "Things" if self.method in ("GET", "POST") else "Things(0)")
         return path.replace("<int:id>", things.get(THINGS.get(self.route, ""), "0"))
 
 

@@ -28,6 +28,7 @@ from chengshu.parties.principal import Principal
 from chengshu.parties.roles import Role
 from chengshu.parties.tokens import issue
 from chengshu.places.models import City
+from chengshu.sensing import models as sensing
 from chengshu.web.models import SavedView
 from tests.packs.small import write_pack
 from tests.web.conftest import photo
@@ -43,6 +44,7 @@ ACCOUNTS = {
     "supervisor": "supervisor",
     "leader": "leader",
     "steward": "steward",
+    "gateway": "gateway",
     "analyst": "analyst",
     "administrator": "admin",
     "citizen": "citizen",
@@ -198,7 +200,23 @@ def _civic(city: City, case: Case) -> dict[str, str]:
         "outbox": str(failed.pk),
         "handover": str(handover.pk),
         "city_delivery": _personal(clerk)["delivery"],
+        "feed": _feed(city),
+        "quarantined": _refused_row(city),
     }
+
+
+def _refused_row(city: City) -> str:
+    """A row that nobody could read, of a delivery to the city."""
+    sent = sensing.Delivery.objects.create(city=city, door="bulk", media_type="application/x-ndjson", received=MORNING)
+    row = {"line": 1, "reason": "form", "detail": "x", "content": {"line": "x"}, "at": MORNING}
+    return str(sensing.Quarantined.objects.create(city=city, delivery=sent, **row).pk)
+
+
+def _feed(city: City) -> str:
+    """A source that is looked at by schedule."""
+    told = {"format": "csv", "time": {"received": True}, "results": [{"key": "{id}", "value": "v"}]}
+    row = {"name": f"matrix-{city.name}", "label": "x", "kind": "file", "mapping": told, "schedule": "300"}
+    return str(sensing.Feed.objects.create(city=city, made_at=MORNING, **row).name)
 
 
 def _editable(city: City) -> dict[str, str]:

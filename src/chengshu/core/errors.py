@@ -64,6 +64,12 @@ class Invalid(ChengshuError):
     exit_code = 2
 
 
+class TooLarge(Invalid):
+    """More than is taken at once."""
+
+    status = 413
+
+
 class CannotStart(ChengshuError):
     """The city cannot start on this machine as it is."""
 

@@ -1,4 +1,4 @@
-"""The worker with the chores of evaluation beside it: counts by day, and the brief of the morning."""
+"""The worker with the chores of evaluation beside it, counts by day and the brief of the morning, and those of sensing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from chengshu.cases import worker
 from chengshu.evaluation import brief, counts
 from chengshu.logs import get_logger
+from chengshu.sensing import worker as sensing
 
 PAUSE = 10.0  # seconds between looks; how far behind the lines of the cockpit may be
 LAST = 5.0  # seconds in which a chore under way may end
@@ -21,9 +22,12 @@ CHORES: tuple[Callable[[datetime], int], ...] = (counts.count_all, brief.tell_al
 def run(stop: threading.Event) -> None:
     """Work until `stop` is set. The chores run apart, for a long count must not keep clocks waiting."""
     chores = threading.Thread(target=_chores, args=[stop], name="chores", daemon=True)
+    sensed = threading.Thread(target=sensing.run, args=[stop], name="sensing", daemon=True)
     chores.start()
+    sensed.start()
     worker.run(stop)
     chores.join(LAST)
+    sensed.join(LAST)
 
 
 def _chores(stop: threading.Event) -> None:
