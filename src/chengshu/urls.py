@@ -6,12 +6,19 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.utils.translation import gettext as _
 
+from chengshu.api import sta
 from chengshu.api.urls import api
 from chengshu.core.errors import NotAllowed, NotFound
 from chengshu.web.middleware import broken
 from chengshu.web.pages import refused
 
-urlpatterns = [path("api/", api.urls), path("", include("chengshu.web.urls"))]
+urlpatterns = [
+    path("api/", api.urls),
+    path("sta/v1.1", sta.landing),
+    path("sta/v1.1/", sta.landing),
+    path("sta/v1.1/<path:path>", sta.service),
+    path("", include("chengshu.web.urls")),
+]
 
 
 def _not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
