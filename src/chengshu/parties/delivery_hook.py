@@ -9,7 +9,7 @@ import ipaddress
 import json
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from http.client import HTTPException
@@ -58,15 +58,17 @@ def post(url: str, secret: str, key: str, content: Mapping[str, Any], now: datet
     return _send(parts.scheme, host, port, address, url, headers, body)
 
 
-def lawful(found: Iterable[tuple[Any, ...]]) -> str | None:
+def lawful(found: Iterable[tuple[Any, ...]], networks: Collection[str] | None = None) -> str | None:
     """The first address of a host, if every one of them may be called; one that may not refuses the host."""
     addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-    return addresses[0] if addresses and all(allowed(ipaddress.ip_address(each)) for each in addresses) else None
+    lawful = addresses and all(allowed(ipaddress.ip_address(each), networks) for each in addresses)
+    return addresses[0] if lawful else None
 
 
-def allowed(address: Address) -> bool:
-    """Whether a webhook may call an address: a public one, or one of the networks that the settings name."""
-    if any(address in ipaddress.ip_network(network) for network in settings.WEBHOOK_NETWORKS):
+def allowed(address: Address, networks: Collection[str] | None = None) -> bool:
+    """Whether an address may be called: a public one, or of the networks inside (those for webhooks) that the settings name."""
+    inside = settings.WEBHOOK_NETWORKS if networks is None else networks
+    if any(address in ipaddress.ip_network(network) for network in inside):
         return True
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64 or address.teredo or address.sixtofour:  # lead to addresses that we cannot judge

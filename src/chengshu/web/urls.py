@@ -25,6 +25,7 @@ ROOMS = ("portal", "account", "desk", "field", "cockpit", "scores", "admin", "he
 
 urlpatterns = [
     *(path("", include(f"chengshu.web.{room}.urls")) for room in ROOMS),
+    path("sensing/", include("chengshu.web.sensing.urls")),
     path("cases/<number:number>/evidence/<uuid:id>", evidence.show, name="evidence"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

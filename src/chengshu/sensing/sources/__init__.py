@@ -1,0 +1,1 @@
+"""Other doors than SensorThings: files, addresses and databases, read by a declared mapping."""
