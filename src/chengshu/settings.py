@@ -193,7 +193,7 @@ ENGINE = os.environ.get("CHENGSHU_ENGINE") or "duckdb"
 ENGINE_MEMORY = int(os.environ.get("CHENGSHU_ENGINE_MEMORY") or 512)  # MiB in each process
 ENGINE_THREADS = int(os.environ.get("CHENGSHU_ENGINE_THREADS") or min(os.cpu_count() or 1, 4))
 SPOOL = HOME / "spool"  # for what does not fit into memory
-HOT_DAYS = int(os.environ.get("CHENGSHU_HOT_DAYS") or 3)
+HOT_DAYS = int(os.environ.get("CHENGSHU_HOT_DAYS") or 0)
 COLD_DAYS = int(os.environ.get("CHENGSHU_COLD_DAYS") or 0)  # 0: for ever
 RAW_DAYS = int(os.environ.get("CHENGSHU_RAW_DAYS") or 30)  # 0: for ever
 

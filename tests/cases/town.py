@@ -181,7 +181,7 @@ def _kind(city: City, code: str, stages: tuple[str, ...], life: Any) -> None:
 
 
 def _people(city: City, divisions: dict[str, Division], units: dict[str, Department]) -> dict[str, Principal]:
-    posts = [(role, None, "T") for role in Role if role not in (Role.SYSTEM, Role.HANDLER)]
+    posts = [(role, None, "T") for role in Role if role not in (Role.SYSTEM, Role.HANDLER, Role.GATEWAY)]
     every = [
         *posts,
         (Role.HANDLER, "U1", "A"),

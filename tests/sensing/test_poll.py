@@ -423,7 +423,7 @@ def test_commands(who: Who, site: tuple[str, Answers], tmp_path: Path) -> None:
     assert len(stored()) == 2
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_rows_of_a_database_with_a_cursor(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' own database, which has a socket only, stands for a foreign one."""
     settings.FEED_NETWORKS = ("127.0.0.0/8",)
@@ -439,7 +439,8 @@ def test_rows_of_a_database_with_a_cursor(settings: Any, monkeypatch: pytest.Mon
         return real(**{**kept, **here})
 
     monkeypatch.setattr(psycopg, "connect", connect)
-    with connection.cursor() as cursor:
+    theirs = real(**here, autocommit=True)  # what it says must be there for others
+    with theirs.cursor() as cursor:
         cursor.execute("CREATE TABLE foreign_readings (n bigint, at timestamptz, v numeric(8,3))")
         cursor.execute("INSERT INTO foreign_readings SELECT n, now(), n * 1.5 FROM generate_series(1, 5) n")
     address = f"postgresql://u@127.0.0.1:5432/{own['dbname']}"
@@ -459,15 +460,15 @@ def test_rows_of_a_database_with_a_cursor(settings: Any, monkeypatch: pytest.Mon
         ):  # fmt: skip
             with pytest.raises(Invalid):
                 sql.rows(address, wrong, cursor=None, by=None, secret="")
-        with connection.cursor() as cursor:
+        with theirs.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM foreign_readings")
             assert cursor.fetchone() == (5,)
         settings.FEED_NETWORKS = ()
         with pytest.raises(NotAllowed):
             sql.rows(address, query, cursor=None, by=None, secret="")
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE foreign_readings")
+        theirs.execute("DROP TABLE foreign_readings")
+        theirs.close()
 
 
 @pytest.mark.django_db

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def lake(tmp_path: Path, settings: Any) -> Path:
-    settings.LAKE, settings.SPOOL = str(tmp_path / "lake"), tmp_path / "spool"
+    settings.LAKE, settings.SPOOL, settings.HOT_DAYS = str(tmp_path / "lake"), tmp_path / "spool", 3
     return tmp_path / "lake"
 
 
@@ -265,3 +265,9 @@ def test_vacuum_keeps_what_is_read_now(who: Who, stream: Stream, lake: Path) -> 
     assert keep.vacuum() == []
     assert results() == [20.5, 21] and len(list(lake.rglob("*.parquet"))) == 2
     assert start(DAY) + timedelta(hours=8) == everything()[0]["at"]
+
+
+def test_nothing_is_sealed_by_itself_unless_a_rule_says_so(who: Who, stream: Stream, settings: Any) -> None:
+    settings.HOT_DAYS = 0
+    send(who, row(stream().pk))
+    assert keep.tick(datetime.now(UTC) + timedelta(days=30)).sealed == ()

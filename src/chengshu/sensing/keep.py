@@ -39,7 +39,7 @@ class Kept:
 def tick(now: datetime) -> Kept:
     """Do what the rule says by now: to be called by one worker about once a minute; several do no harm."""
     _reopen(now)
-    wanted = due(now, days=settings.HOT_DAYS, quiet=QUIET)[:ONCE]
+    wanted = due(now, days=settings.HOT_DAYS, quiet=QUIET)[:ONCE] if settings.HOT_DAYS else []
     return Kept(
         sealed=seal(wanted, now=now) if wanted else (),
         forgotten=forget_days(now),

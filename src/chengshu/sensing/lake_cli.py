@@ -27,6 +27,7 @@ from chengshu.sensing.store import DAY
 app = typer.Typer(no_args_is_help=True, help=_("Seal days of observations into the lake, prove and tidy it."))
 export_app = typer.Typer(no_args_is_help=True, help=_("Write what the city holds into files."))
 SHOWN = 20
+SHORTEST = 3  # days that stay hot where no rule says how many
 
 
 @app.callback()
@@ -45,7 +46,7 @@ def seal_days(
 ) -> None:
     """Seal days now: those of the rule, or those that are named."""
     now = datetime.now(UTC)
-    wanted = [_day(each) for each in days or []] or due(now, days=settings.HOT_DAYS, quiet=timedelta())
+    wanted = [_day(each) for each in days or []] or due(now, days=settings.HOT_DAYS or SHORTEST, quiet=timedelta())
     done = seal(wanted, now=now)
     for each in done:
         typer.echo(_("%(day)s: %(rows)d rows in the lake.") % {"day": each.day, "rows": each.rows})

@@ -7,7 +7,9 @@ from typing import Final
 from urllib.parse import unquote
 
 import msgspec
+from django.db import OperationalError, connection
 from django.utils.translation import gettext as _
+from psycopg import errors
 
 from chengshu.core.errors import ChengshuError, NotFound
 from chengshu.parties.principal import Principal
@@ -20,6 +22,7 @@ from chengshu.sensing.sta.errors import NotOffered
 from chengshu.sensing.sta.paths import Target, resolve
 
 ROOT: Final = "/sta/v1.1"
+TRIES: Final = 5
 _SPEC: Final = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
 CONFORMANCE: Final = tuple(
     _SPEC + each
@@ -41,11 +44,18 @@ class _Refused(ChengshuError):
 
 
 def answer(principal: Principal, request: Request, base: str) -> Answer:
-    """Do one request; refusals are answers."""
-    try:
-        return _METHODS.get(request.method, _no_method)(principal, request, base)
-    except ChengshuError as error:
-        return refusal(error)
+    """Do one request; refusals are answers. Of writers that waited for each other in a ring the one that lost is done again."""
+    method = _METHODS.get(request.method, _no_method)
+    for last in range(TRIES):
+        try:
+            return method(principal, request, base)
+        except ChengshuError as error:
+            return refusal(error)
+        except OperationalError as error:
+            ring = isinstance(error.__cause__, errors.DeadlockDetected) and not connection.in_atomic_block
+            if not ring or last == TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 def run_batch(principal: Principal, content_type: str, content: bytes, base: str) -> Answer:
