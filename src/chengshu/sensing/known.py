@@ -7,9 +7,10 @@ under the shared lock and looks again there.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -61,12 +62,13 @@ class Known:
                 numbers[row[5]] = len(self.units)
                 self.units.append(row[5])
         fresh = np.array([(*row[:5], numbers[row[5]]) for row in rows], dtype=_ROW)
-        every = np.concatenate([self.rows, fresh]) if len(self.rows) + len(fresh) <= MOST else fresh
+        every = np.concatenate([self.rows, fresh])
         self.rows = every[np.unique(every["id"], return_index=True)[1]]
         self.keys.update({row[6]: row[0] for row in rows if row[6] is not None})
 
 
 _kept: dict[Scope, Known] = {}
+_guard = threading.Lock()  # threads of a process share what is kept
 _looked: float = 0.0
 _version: int = -1
 
@@ -81,18 +83,18 @@ def forget() -> None:
 def known(scope: Scope, ids: NDArray[np.int64], keys: Iterable[str] = ()) -> Known:
     """What is known of these datastreams and keys to a scope; those that are not in it afterwards are not there for it."""
     now = _present_version()
-    kept = _kept.get(scope)
-    if kept is None or kept.version != now:
-        kept = _kept[scope] = Known(version=now)
-    if len(kept.rows) + len(kept.absent) > MOST:
-        kept = _kept[scope] = Known(version=now)
-    missing = np.unique(ids[kept.find(ids)["id"] != ids])
-    wanted = [int(i) for i in missing if int(i) not in kept.absent]
-    names = [key for key in set(keys) if key not in kept.keys and "\0" not in key]
-    if wanted or names:
-        kept._add(_read(scope, wanted, names))
-        kept.absent.update(set(wanted) - set(kept.rows["id"].tolist()))
-    return kept
+    with _guard:
+        kept = _kept.get(scope)
+        if kept is None or kept.version != now or len(kept.rows) + len(kept.absent) > MOST:
+            kept = _kept[scope] = Known(version=now)
+        missing = np.unique(ids[kept.find(ids)["id"] != ids])
+        wanted = [int(i) for i in missing if int(i) not in kept.absent]
+        names = [key for key in set(keys) if key not in kept.keys and "\0" not in key]
+        if wanted or names:
+            read = _read(scope, wanted, names)
+            kept._add(read)
+            kept.absent.update(set(wanted) - {row[0] for row in read})
+        return replace(kept)  # what other threads add or begin anew is not this caller's
 
 
 def fresh(scope: Scope, ids: NDArray[np.int64], keys: Iterable[str] = ()) -> Known:
