@@ -41,7 +41,7 @@ FIRST_OF = (
 )
 # Addresses that answer with no page, and those that need something which a fresh city does not have (their own tests open them).
 NO_PAGE = re.compile(
-    r"^/api/|\.(json|csv|xlsx|pdf|zip|js|webmanifest|svg|png)$|^/(healthz|readyz|metrics)|/evidence/|/download|<uuid"
+    r"^/(api|sta)/|\.(json|csv|xlsx|pdf|zip|js|webmanifest|svg|png)$|^/(healthz|readyz|metrics)|/evidence/|/download|<uuid"
 )
 SAMPLES = {"/cockpit/line/<slug:name>": "/cockpit/line/on_time", "/help/pages/<slug:name>": "/help/pages/case"}
 AS = {
