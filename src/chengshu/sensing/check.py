@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from chengshu.core import units
 from chengshu.core.errors import Invalid
 from chengshu.sensing.known import CATEGORY, COUNT, NUMBER, TRUTH, Known
-from chengshu.sensing.records import FIRST_DAY, LAST_DAY, ROWS, Reason, Refused
+from chengshu.sensing.records import FIRST_DAY, LAST_DAY, Reason, Refused
 from chengshu.sensing.store import DAY_US
 
 AHEAD: Final = timedelta(hours=1)  # clocks of sensors that are set by hand may be off by so much
@@ -152,11 +152,3 @@ def _detail(reason: Reason, row: dict[str, Any], known: NDArray[Any], register: 
             return f"{said} is not within {known['low']:g} … {known['high']:g}"
         case _:
             return json.dumps(said, ensure_ascii=False, default=str)[:200]
-
-
-def lines(frame: pl.DataFrame) -> Iterator[int]:
-    """The lines of rows, in order."""
-    yield from frame["line"]
-
-
-assert set(ROWS) >= {"line", "datastream", "at", "result", "other"}

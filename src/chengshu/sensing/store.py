@@ -6,10 +6,9 @@ time and `nth` tells when something is there already; then all is copied beside,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final, TypeVar
 
 import numpy as np
@@ -255,13 +254,3 @@ def counted(frame: pl.DataFrame) -> pl.DataFrame:
         cursor.execute(_COUNTED)
         nth = dict(cursor.fetchall())
     return frame.with_columns(pl.col("id").replace_strict(nth, return_dtype=pl.Int16).alias("nth"))
-
-
-def moment(text: str) -> datetime | None:
-    """An ISO 8601 time with a zone, in UTC; None for anything else."""
-    if not re.search(r"(Z|[+-]\d{2}:?\d{2})$", text):
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        return None
