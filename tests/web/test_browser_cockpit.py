@@ -133,9 +133,6 @@ def test_a_leader_with_one_minute_and_a_phone(site: Site, late: str, english: bo
         for path in ("/cockpit", "/cockpit/brief", "/cockpit/line/reported", "/cockpit/cases?which=overdue"):
             page.goto(path)
             assert fits(page), path
-        if english:
-            page.goto("/cockpit")
-            page.locator("form[action='/language'] button").click()
     assert site.complaints == []
 
 
