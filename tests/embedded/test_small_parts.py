@@ -22,7 +22,7 @@ from chengshu.embedded.words import language
 GIB = 1024**3
 
 
-@pytest.mark.parametrize(("memory", "buffers"), [(GIB // 4, "64MB"), (8 * GIB, "1024MB"), (64 * GIB, "2048MB")])
+@pytest.mark.parametrize(("memory", "buffers"), [(GIB // 4, "64MB"), (3 * GIB, "384MB"), (64 * GIB, "512MB")])
 def test_buffers_are_an_eighth_within_limits(memory: int, buffers: str) -> None:
     values = tuning.settings(memory, socket_folder=Path("/s"))
     assert values["shared_buffers"] == buffers

@@ -25,7 +25,7 @@ def settings(memory: int, *, socket_folder: Path) -> dict[str, str]:
     `synchronous_commit` and `fsync` stay on: what the platform acknowledged is on the disk. No TCP: only processes of
     this machine that may enter `socket_folder` can connect.
     """
-    buffers = max(64, min(memory // 8 // MIB, 2048))
+    buffers = max(64, min(memory // 8 // MIB, 512))  # the system's cache holds the rest, and gives it back when asked
     return {
         "listen_addresses": "",
         "unix_socket_directories": str(socket_folder),

