@@ -222,6 +222,15 @@ def test_the_rule_seals_forgets_and_keeps(who: Who, stream: Stream, settings: An
     assert keep.tick(NOW) == keep.Kept()
 
 
+def test_history_that_has_just_come_waits_until_it_was_looked_at(who: Who, stream: Stream) -> None:
+    send(who, row(stream().pk))
+    assert not keep.tick(NOW + timedelta(minutes=9)).sealed
+    Delivery.objects.update(seen=False)
+    assert not keep.tick(NOW + timedelta(minutes=11)).sealed
+    Delivery.objects.update(seen=True)
+    assert [each.day for each in keep.tick(NOW + timedelta(minutes=11)).sealed] == [DAY]
+
+
 def test_late_rows_are_sealed_after_an_hour_of_quiet(who: Who, stream: Stream) -> None:
     one = stream()
     send(who, row(one.pk))

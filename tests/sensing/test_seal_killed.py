@@ -29,6 +29,7 @@ from chengshu.sensing.accept import accept
 from chengshu.sensing.decode import ndjson
 from chengshu.sensing.models import Datastream, Day, Delivery, Gone, Lake, ObservedProperty, Sensor, Thing
 from chengshu.sensing.observations import observations
+from chengshu.sensing.sta.read import read as sta_read
 from tests.sensing.conftest import MEASUREMENT
 
 TODAY = datetime.now(UTC).date()
@@ -69,6 +70,21 @@ class World:
             found = Counter(table.select("id").to_pyarrow()["id"].to_pylist())
         assert not [i for i, times in found.items() if times > 1]
         assert before <= set(found)
+
+    def ask(self) -> None:
+        """Ask SensorThings page by page, while days are sealed between the pages."""
+        before = set(self.acknowledged)
+        found: list[int] = []
+        path, query = f"/Datastreams({self.stream})/Observations", "$select=id&$top=400"
+        while path:
+            page = json.loads(sta_read(self.actor, path, query, "").text or "")
+            found += [row["@iot.id"] for row in page["value"]]
+            path, _mark, query = page.get("@iot.nextLink", "").partition("?")
+        assert len(found) == len(set(found)) and before <= set(found)
+        counted = json.loads(
+            sta_read(self.actor, f"/Datastreams({self.stream})/Observations/$count", "", "").text or ""
+        )
+        assert counted >= len(found)
 
     def again_and_again(self, work: Callable[[], None]) -> None:
         """A thread's life: the same until it is told to stop."""
@@ -148,9 +164,8 @@ def sealer(world: World, tmp_path: Path) -> Iterator[Callable[[str], int]]:
 @pytest.mark.slow
 def test_killed_at_every_point_while_others_write_and_read(world: World, sealer: Callable[[str], int]) -> None:
     world.send(500)
-    threads = [
-        threading.Thread(target=world.again_and_again, args=[work], daemon=True) for work in (world.send, world.read)
-    ]
+    works = (world.send, world.read, world.ask)
+    threads = [threading.Thread(target=world.again_and_again, args=[work], daemon=True) for work in works]
     for thread in threads:
         thread.start()
     order = random.Random(4)
@@ -164,6 +179,7 @@ def test_killed_at_every_point_while_others_write_and_read(world: World, sealer:
     world.read()
     assert sealer("whole") == 0
     world.read()
+    world.ask()
     assert set(Day.objects.values_list("day", "hot", "cold")) == {(day, False, True) for day in DAYS}
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM sensing_observation")

@@ -98,12 +98,12 @@ def see(raw: local.Connection, seen: Seam, days: Collection[date], datastreams: 
         return False
     local.view(raw, "files", files, OBSERVATIONS.schema, partition="day")
     gone = [i for day in days for i in seen.gone.get(day, ())]
-    raw.register("gone", pa.table({"id": pa.array(gone, pa.int64())}))
-    raw.register("gone_streams", pa.table({"id": pa.array(seen.gone_streams, pa.int64())}))
     said = ["true"]
     if gone:
+        raw.register("gone", pa.table({"id": pa.array(gone, pa.int64())}))
         said.append("id NOT IN (SELECT id FROM gone)")
     if seen.gone_streams:
+        raw.register("gone_streams", pa.table({"id": pa.array(seen.gone_streams, pa.int64())}))
         said.append("datastream NOT IN (SELECT id FROM gone_streams)")
     if datastreams is not None and len(datastreams) <= 100:
         said.append(f"datastream IN ({', '.join(str(int(each)) for each in datastreams)})")
@@ -165,6 +165,50 @@ def _within(rows: pa.Table, since: datetime | None, until: datetime | None, gone
     return frame.filter(~pl.col("id").is_in(list(gone))) if gone else frame
 
 
+_SUMMARY: Final = """
+SELECT min("at") AS first_at, max(coalesce("until", "at")) AS last_at,
+    min(result_time) AS first_said, max(result_time) AS last_said,
+    max(struct_pack(at := "at", nth := nth, id := id, result := result)) AS last
+FROM cold WHERE datastream = $1
+"""
+
+
+def summary(datastream: int) -> dict[str, Any]:
+    """The times of what the lake holds of a datastream, and its last row (`at, nth, id, result`); empty where it holds none."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD)
+    seen = present()
+    with local.cursor() as raw:
+        if not see(raw, seen, seen.cold, [datastream]):
+            return {}
+        found: dict[str, Any] = raw.execute(_SUMMARY, [datastream]).to_arrow_table().to_pylist()[0]
+    return {**found, "last": tuple(found["last"].values()) if found["last"] else None}
+
+
+def remove_feature(feature: int) -> set[int]:
+    """Say that all observations about a feature that the lake holds were deleted; the datastreams that they were of.
+
+    In a transaction that keeps out whoever adds observations.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD)
+    seen = present()
+    days: set[date] = set()
+    streams: set[int] = set()
+    with local.cursor() as raw:
+        if not see(raw, seen, seen.cold):
+            return set()
+        found = raw.execute("SELECT id, day, datastream FROM cold WHERE feature = $1", [feature])
+        while rows := found.fetchmany(10_000):
+            Gone.objects.bulk_create(
+                [Gone(observation=number, day=day) for number, day, _ in rows], ignore_conflicts=True
+            )
+            days |= {day for _, day, _ in rows}
+            streams |= {datastream for _, _, datastream in rows}
+    _count(sorted(days))
+    return streams
+
+
 def remove(observation: int) -> bool:
     """Say that an observation of the lake was deleted; False when the lake does not hold it. In a transaction."""
     if fetch(observation) is None:
@@ -186,6 +230,8 @@ _KINDS: Final = {
 def thaw(observation: int) -> bool:
     """Put an observation of the lake into its day's partition, with its identifier, where it can be changed or deleted.
 
+    It keeps its place among those of its time, unless a late one took it.
+
     To be called as, or within, `store.with_days([day_of(observation)], …)`. False when the lake does not hold it.
     """
     row = fetch(observation)
@@ -195,8 +241,8 @@ def thaw(observation: int) -> bool:
     values = ", ".join(f"%s::{kind}" for kind in _KINDS.values())
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} ({', '.join(_KINDS)}, nth) SELECT {values}, coalesce(max(nth) + 1, 0)"  # noqa: S608
-            f" FROM {table} WHERE datastream = %s AND at = %s",
-            [*(row[name] for name in _KINDS), row["datastream"], row["at"]],
+            f"INSERT INTO {table} ({', '.join(_KINDS)}, nth) SELECT {values},"  # noqa: S608
+            f" CASE WHEN bool_or(nth = %s) THEN max(nth) + 1 ELSE %s END FROM {table} WHERE datastream = %s AND at = %s",
+            [*(row[name] for name in _KINDS), row["nth"], row["nth"], row["datastream"], row["at"]],
         )
     return True

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 from django.db import connection
+
+from chengshu.sensing import cold
+from chengshu.sensing.models import Day
 
 _KEEP: Final = """
 UPDATE sensing_datastream d SET
@@ -63,40 +67,87 @@ def apply(columns: Sequence[Sequence[Any]], received: datetime) -> None:
 
 
 _HOT: Final = """
-SELECT min(at), max(coalesce(until, at)), min(result_time), max(result_time) FROM sensing_observation WHERE datastream = %s
+SELECT min(at) AS first_at, max(coalesce(until, at)) AS last_at, min(result_time) AS first_said, max(result_time) AS last_said
+FROM sensing_observation WHERE datastream = %s
 """
 _LAST: Final = """
-SELECT at, id, result FROM sensing_observation WHERE datastream = %s ORDER BY at DESC, nth DESC LIMIT 1
+SELECT at, nth, id, result FROM sensing_observation WHERE datastream = %s ORDER BY at DESC, nth DESC LIMIT 1
 """
 _RECOUNT: Final = """
 UPDATE sensing_datastream SET
-    first_at = CASE WHEN %(cold)s THEN least(first_at, %(first_at)s) ELSE %(first_at)s END, last_at = %(last_at)s,
-    first_result_at = CASE WHEN %(cold)s THEN least(first_result_at, %(first_said)s) ELSE %(first_said)s END,
-    last_result_at = CASE WHEN %(cold)s THEN greatest(last_result_at, %(last_said)s) ELSE %(last_said)s END,
-    last_start = %(last_start)s, last_id = %(last_id)s, last_result = %(last_result)s
-WHERE id = %(id)s
+    first_at = %s, last_at = %s, first_result_at = %s, last_result_at = %s, last_start = %s, last_id = %s, last_result = %s
+WHERE id = %s
 """
+_KEPT: Final = """
+SELECT first_at, last_at, first_result_at, last_result_at, last_start, last_id, last_result FROM sensing_datastream WHERE id = %s
+"""
+Row = Mapping[str, Any]
 
 
-def recount(datastream: int) -> None:
-    """Tell anew what a datastream has observed, after an observation of it was changed or deleted.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """What is told of a datastream: its times, and the place and result of its last observation (`at, nth, id, result`)."""
 
-    Where the lake holds sealed days, their first times stay, and the last ones unless a hot day comes after them.
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    first_said: datetime | None = None
+    last_said: datetime | None = None
+    last: tuple[datetime, int, int, float | None] | None = None
+
+    def holds(self, row: Row) -> bool:
+        """Whether nothing that is told here can have been told by this row."""
+        said = row["result_time"]
+        return (
+            (self.first_at is None or row["at"] > self.first_at)
+            and (self.last_at is None or (row["until"] or row["at"]) < self.last_at)
+            and (said is None or self.first_said is None or said > self.first_said)
+            and (said is None or self.last_said is None or said < self.last_said)
+            and (self.last is None or row["id"] != self.last[2])
+        )
+
+    def joined(self, other: _Known) -> _Known:
+        """Both sides."""
+        lasts = [each.last for each in (self, other) if each.last is not None]
+        return _Known(
+            first_at=_edge(min, self.first_at, other.first_at),
+            last_at=_edge(max, self.last_at, other.last_at),
+            first_said=_edge(min, self.first_said, other.first_said),
+            last_said=_edge(max, self.last_said, other.last_said),
+            last=max(lasts, key=lambda last: last[:3], default=None),
+        )
+
+
+def _edge(which: Callable[..., Any], *times: datetime | None) -> datetime | None:
+    found: datetime | None = which((each for each in times if each is not None), default=None)
+    return found
+
+
+def recount(datastream: int, gone: Sequence[Row] | None = None) -> None:
+    """Tell anew what a datastream has observed, after observations of it were changed or deleted.
+
+    Args:
+        gone: the observations as they were (columns `at`, `until`, `result_time`, `id`), where they are known: then sealed days
+            are read only when one of them was the first or the last.
     """
     with connection.cursor() as cursor:
         cursor.execute(_HOT, [datastream])
-        first_at, last_at, first_said, last_said = cursor.fetchone()
+        times = cursor.fetchone()
         cursor.execute(_LAST, [datastream])
-        last_start, last_id, last_result = cursor.fetchone() or (None, None, None)
-        cursor.execute("SELECT max(day) FROM sensing_day WHERE cold")
-        sealed = cursor.fetchone()[0]
-        if sealed is not None and (last_start is None or last_start.astimezone(UTC).date() <= sealed):
-            return
-        cursor.execute(
-            _RECOUNT,
-            {
-                "id": datastream, "cold": sealed is not None, "first_at": first_at, "last_at": last_at,
-                "first_said": first_said, "last_said": last_said, "last_start": last_start, "last_id": last_id,
-                "last_result": last_result,
-            },
-        )  # fmt: skip
+        found = _Known(
+            first_at=times[0], last_at=times[1], first_said=times[2], last_said=times[3], last=cursor.fetchone()
+        )
+        if Day.objects.filter(cold=True).exists():
+            kept = _kept(datastream)
+            inner = gone is not None and all(kept.holds(row) for row in gone)
+            found = found.joined(kept if inner else _Known(**cold.summary(datastream)))
+        last = (found.last[0], found.last[2], found.last[3]) if found.last else (None, None, None)
+        cursor.execute(_RECOUNT, [found.first_at, found.last_at, found.first_said, found.last_said, *last, datastream])
+
+
+def _kept(datastream: int) -> _Known:
+    """What is told of a datastream now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEPT, [datastream])
+        first_at, last_at, first_said, last_said, at, number, result = cursor.fetchone()
+    last = (at, -1, number, result) if at is not None else None
+    return _Known(first_at=first_at, last_at=last_at, first_said=first_said, last_said=last_said, last=last)

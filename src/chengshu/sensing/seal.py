@@ -40,6 +40,7 @@ ATTEMPTS: Final = 3  # copies of a day that keeps changing
 PATIENCE: Final = 60.0  # seconds for which the last step waits for a moment when nobody reads or writes
 WAIT: Final = "400ms"  # that others may be held up by one try at it
 APART: Final = 1.0  # seconds between two tries
+SETTLING: Final = timedelta(minutes=10)  # within which those who follow deliveries have looked at one
 
 
 class _Changed(Exception):
@@ -209,8 +210,19 @@ def _exchange(day: date, changes: int, base: int, version: int, rows: int) -> No
     Gone.objects.filter(day=day).delete()
 
 
+_FRESH: Final = """
+SELECT DISTINCT unnest(days) FROM sensing_delivery WHERE days && %s::date[] AND (NOT seen OR received > %s)
+"""
+
+
 def due(now: datetime, *, days: int, quiet: timedelta) -> list[date]:
-    """Days to be sealed: those that ended more than `days` ago, of those sealed before only what was not within `quiet`."""
+    """Days to be sealed: those that ended more than `days` ago, of those sealed before only what was not within `quiet`.
+
+    Days to which rows have just come wait, so that whoever follows deliveries finds them in partitions.
+    """
     last = (now.astimezone(UTC) - max(timedelta(days=days), OPEN + store.DAY)).date()
-    rows = Day.objects.filter(day__lte=last, hot=True).order_by("day")
-    return [row.day for row in rows if row.sealed_at is None or row.sealed_at < now - quiet]
+    rows = list(Day.objects.filter(day__lte=last, hot=True).order_by("day"))
+    with connection.cursor() as cursor:
+        cursor.execute(_FRESH, [[row.day for row in rows], now - min(quiet, SETTLING)])
+        fresh = {day for (day,) in cursor.fetchall()}
+    return [row.day for row in rows if row.day not in fresh and (row.sealed_at is None or row.sealed_at < now - quiet)]

@@ -101,17 +101,17 @@ def present(since: datetime | None = None, until: datetime | None = None) -> Sea
     """The seam as it is now; of use only within `snapshot` or after `HOLD`."""
     first = since.astimezone(UTC).date() if since else date.min
     last = (until.astimezone(UTC) - timedelta(microseconds=1)).date() if until else date.max
-    days = list(Day.objects.filter(day__gte=first, day__lte=last))
-    cold = {each.day for each in days if each.cold}
+    days = list(Day.objects.filter(day__gte=first, day__lte=last).values_list("day", "hot", "cold", "changes"))
+    cold = {day for day, _hot, is_cold, _changes in days if is_cold}
     gone: dict[date, list[int]] = {}
     if cold:
         for day, observation in Gone.objects.filter(day__in=cold).values_list("day", "observation"):
             gone.setdefault(day, []).append(observation)
     return Seam(
         version=Lake.objects.values_list("version", flat=True).first(),
-        hot={each.day for each in days if each.hot},
+        hot={day for day, is_hot, _cold, _changes in days if is_hot},
         cold=cold,
-        changes={each.day: each.changes for each in days},
+        changes={day: changes for day, _hot, _cold, changes in days},
         gone=gone,
         gone_streams=list(GoneStream.objects.values_list("datastream", flat=True)) if cold else [],
     )

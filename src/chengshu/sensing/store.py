@@ -92,7 +92,7 @@ def add(frame: pl.DataFrame) -> bool:
     try:
         with transaction.atomic():
             for day, part in _by_day(frame):
-                _copy(partition(day), part)
+                copy(partition(day), part)
     except IntegrityError as error:
         if isinstance(error.__cause__, errors.UniqueViolation):
             return False
@@ -107,8 +107,8 @@ def _by_day(frame: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
         yield to_date(day), part
 
 
-def _copy(table: str, frame: pl.DataFrame) -> None:
-    """Copy rows of one day into a table; those with the same nulls together."""
+def copy(table: str, frame: pl.DataFrame) -> None:
+    """Copy rows of one day, or into a table without partitions; those with the same nulls together."""
     wide = [name for name in _WIDE if name in frame.columns and frame[name].null_count() < frame.height]
     if wide:
         plain = frame.filter(pl.all_horizontal(pl.col(name).is_null() for name in wide))
@@ -193,7 +193,7 @@ def _beside(frame: pl.DataFrame) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.sensing_beside")
         cursor.execute(_BESIDE)
-    _copy("sensing_beside", frame)
+    copy("sensing_beside", frame)
 
 
 def compare(frame: pl.DataFrame) -> Pairs:

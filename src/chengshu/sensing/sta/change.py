@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from chengshu.sensing import known
+from chengshu.sensing import known, news
 from chengshu.sensing.models import Datastream, FeatureOfInterest, HistoricalLocation, Location, Thing
 from chengshu.sensing.sta import history, jsonpatch, observation, place, register, remove
 from chengshu.sensing.sta.body import ID, KINDS, Body, Malformed, columns, identifier, items, number, split
@@ -66,7 +66,8 @@ def same_id(body: Any, given: int) -> None:
 def change(writer: Writer, kind: str, entity: Any, new: New) -> None:
     """Change an entity (locked, visible to the caller) to what `new` makes of it."""
     remove.guard(writer, entity)
-    body = new(document(kind, entity))
+    old = document(kind, entity)
+    body = new(old)
     same_id(body, entity.pk)
     members, links = split(kind, body)
     linked = {name: _ids(kind, name, value) for name, value in links.items()}
@@ -75,20 +76,27 @@ def change(writer: Writer, kind: str, entity: Any, new: New) -> None:
         _link(writer, kind, entity, name, ids)
     if isinstance(entity, Thing):
         within(writer, entity.pk)
+    news.changed(kind, [entity.pk], _differing(old, members) | linked.keys())
+
+
+def _differing(old: Body, members: Body) -> set[str]:
+    return {name for name in {*old, *members} if old.get(name) != members.get(name)}
 
 
 def change_observation(writer: Writer, id: int, new: New) -> None:
     """Change an Observation."""
     observation.hold(id)
     row = observation.read(id, writer.scope)
-    body = new(observation.document(row))
+    old = observation.document(row)
+    body = new(old)
     same_id(body, id)
-    _, links = split("Observations", body)
+    members, links = split("Observations", body)
     found = {name: _ids("Observations", name, value)[0] for name, value in links.items()}
     for name, each in found.items():
         find(writer.scope, KINDS["Observations"].links[name].kind, each, name)
     linked = {_ROW[name]: each for name, each in found.items()}
     observation.change(id, writer.scope, writer.at, lambda old: split("Observations", new(old))[0], linked)
+    news.changed("Observations", [id], _differing(old, members) | links.keys())
 
 
 _ROW: Final = {"Datastream": "datastream", "FeatureOfInterest": "feature"}

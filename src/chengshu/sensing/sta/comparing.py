@@ -19,7 +19,7 @@ from chengshu.sensing.sta.geo import narrowed
 from chengshu.sensing.sta.sql import Statement, Value, document, number, text, truth
 
 SIGNS: Final = {"eq": "=", "ne": "IS DISTINCT FROM", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-_TURNED: Final = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "ne"}
+TURNED: Final = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "ne"}
 _OPEN: Final = frozenset({"json", "result"})
 _MATH: Final[dict[str, Callable[[str, str], str]]] = {
     "add": lambda a, b: f"({a} + {b})",
@@ -40,7 +40,7 @@ def compare(statement: Statement, operator: str, a: Value, b: Value) -> Value:
     if a.kind == b.kind == "time":
         return Value(kind="bool", sql=times(operator, a, b))
     left, right = _pair(a, b)
-    near = narrowed(statement, operator, a, b) or narrowed(statement, _TURNED[operator], b, a)
+    near = narrowed(statement, operator, a, b) or narrowed(statement, TURNED[operator], b, a)
     return Value(kind="bool", sql=near or f"({left} {SIGNS[operator]} {right})")
 
 

@@ -198,13 +198,13 @@ def _incoming(groups: Sequence[_Placed], at: datetime, scope: Scope, content: by
             refused += wrong
     found = pl.concat([*frames, frame_of(rows)], how="diagonal").sort("line")
     if "feature" in found.columns:
-        found, unknown = _known_features(found, scope)
+        found, unknown = known_features(found, scope)
         refused += unknown
     refused.sort(key=lambda each: each.line)
     return Incoming(door=DOOR, rows=found, refused=tuple(refused), content=content)
 
 
-def _known_features(rows: pl.DataFrame, scope: Scope) -> tuple[pl.DataFrame, list[Refused]]:
+def known_features(rows: pl.DataFrame, scope: Scope) -> tuple[pl.DataFrame, list[Refused]]:
     """Rows without those whose FeatureOfInterest the caller cannot know; these are refused."""
     ids = rows["feature"].drop_nulls().unique().to_list()
     there = set(visible("FeaturesOfInterest", scope).filter(pk__in=ids).values_list("pk", flat=True))

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from chengshu.core.errors import Conflict, NotAllowed
 from chengshu.parties.principal import Principal
-from chengshu.sensing import known
+from chengshu.sensing import known, news
 from chengshu.sensing.models import Datastream, FeatureOfInterest, HistoricalLocation, Location, Thing
 from chengshu.sensing.scope import Scope
 from chengshu.sensing.sta import history, observation, place, register
@@ -98,6 +98,7 @@ def create(writer: Writer, kind: str, body: Body, where: str = "", depth: int = 
         f"{_FOREIGN[name]}_id": resolve(writer, kind, name, value, where, depth) for name, value in single.items()
     }
     entity = _BUILD.get(kind, _plain)(writer, kind, {**row, **linked})
+    news.made(kind, [entity.pk])
     for name, value in ((name, value) for name, value in links.items() if value is not None):
         attach(writer, kind, entity, name, value, where, depth)
     return entity.pk  # type: ignore[no-any-return]

@@ -30,7 +30,7 @@ from chengshu.sensing.sta.terms import (
     below,
 )
 
-_COMPARES: Final = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
+COMPARES: Final = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
 _CASTS: Final = {"text": "text", "bool": "boolean", "date": "date", "clock": "time", "duration": "interval"}
 
 
@@ -54,7 +54,7 @@ class Joins:
             link = source.links[names[-1]]
             target, b = ENTITIES[link.target], self.statement.alias()
             self.found[names] = (target, b)
-            self.tables.append(f"{target.table} {b}")
+            self.tables.append(f"{self.statement.table(target)} {b}")
             self.conditions.append(joined(link, a, b))
             if not link.within:
                 self.conditions.append(self.statement.seen(target, b))
@@ -105,8 +105,8 @@ class Compiler:
             return f"{value.sql} {direction}"
         nulls = "NULLS LAST" if descending else "NULLS FIRST"
         keys = [value.sql, f"{value.sql.partition('.')[0]}.other"] if value.kind == "result" else [value.sql]
-        if joins.tables and value.kind in ("json", "bool"):  # they have no least
-            keys = [f"({value.sql})::text"]
+        if joins.tables and value.kind in ("json", "bool", "result"):  # JSON and truths have no least
+            keys[-1] = f"({keys[-1]})::text"
         return ", ".join(f"{joins.least(key, descending=descending)} {direction} {nulls}" for key in keys)
 
     def value(self, term: Term, joins: Joins) -> Value:
@@ -119,7 +119,7 @@ class Compiler:
             case Call():
                 return self._call(term, joins)
             case Binary(operator=operator, left=left, right=right):
-                made = compare if operator in _COMPARES else arithmetic
+                made = compare if operator in COMPARES else arithmetic
                 return made(self.statement, operator, self.value(left, joins), self.value(right, joins))
             case Among(value=value, choices=choices):
                 return among(self.statement, self.value(value, joins), [self.value(c, joins) for c in choices])
@@ -134,16 +134,39 @@ class Compiler:
     def _joins(self) -> Joins:
         return Joins(statement=self.statement, entity=self.entity, alias=self.alias)
 
+    def groups(self, term: Term) -> Iterator[Sequence[Term]]:
+        """The terms that a condition is made of; those that are said of the same linked rows together."""
+        match term:
+            case Every(parts=parts):
+                alone, groups = self._apart(parts)
+                for part in alone:
+                    yield from self.groups(part)
+                yield from groups
+            case Some(parts=parts):
+                for part in parts:
+                    yield from self.groups(part)
+            case Negate(of=of):
+                yield from self.groups(of)
+            case _:
+                yield [term]
+
     def _every(self, parts: Sequence[Term]) -> Iterator[str]:
         """Conditions that all must hold; those about the same linked entity as one."""
+        alone, groups = self._apart(parts)
+        yield from map(self.condition, alone)
+        yield from map(self._together, groups)
+
+    def _apart(self, parts: Sequence[Term]) -> tuple[list[Term], list[list[Term]]]:
+        """Parts that stand alone, and those about the same linked entity together."""
+        alone: list[Term] = []
         groups: dict[str, list[Term]] = {}
         for part in parts:
             links = set() if isinstance(part, Every | Some | Negate) else {*self._links(part)}
             if len(links) == 1:
                 groups.setdefault(links.pop(), []).append(part)
             else:
-                yield self.condition(part)
-        yield from map(self._together, groups.values())
+                alone.append(part)
+        return alone, list(groups.values())
 
     def _together(self, terms: Sequence[Term]) -> str:
         joins = self._joins()

@@ -55,12 +55,12 @@ TABLE: Final[dict[str, tuple[str, tuple[str, ...], Made]]] = {
 }
 """Result, arguments and SQL of each function."""
 _CASTS: Final = {_TEXT: text, _NUMBER: number, _TIME: time}
-_MOMENTS: Final[dict[str, Callable[[Statement], datetime]]] = {
+MOMENTS: Final[dict[str, Callable[[Statement], datetime]]] = {
     "now": lambda statement: statement.now,
     "mindatetime": lambda _: datetime(1, 1, 1, tzinfo=UTC),
     "maxdatetime": lambda _: datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
 }
-_RELATIONS: Final = {
+RELATIONS: Final = {
     "before": "{e1} < {s2}",
     "after": "{s1} > {e2}",
     "meets": "({e1} = {s2} OR {e2} = {s1})",
@@ -74,11 +74,11 @@ _RELATIONS: Final = {
 
 def call(statement: Statement, name: str, arguments: Sequence[Value]) -> Value:
     """A function of values. Raises `BadQuery` for one that is not known or has other arguments."""
-    if name in _MOMENTS:
+    if name in MOMENTS:
         _count(name, arguments, 0, 0)
-        at = _MOMENTS[name](statement)
+        at = MOMENTS[name](statement)
         return Value(kind="time", sql=statement.param(at, "timestamptz"), literal=(at, None), source=f"{name}()")
-    if name in _RELATIONS:
+    if name in RELATIONS:
         _count(name, arguments, 2, 2)
         return Value(kind="bool", sql=_related(name, *arguments))
     if name == "totaloffsetminutes":
@@ -102,7 +102,7 @@ def _count(name: str, arguments: Sequence[Value], least: int, most: int) -> None
 
 def _related(name: str, a: Value, b: Value) -> str:
     s1, s2 = time(a), time(b)
-    found = _RELATIONS[name].format(s1=s1, s2=s2, e1=a.end or s1, e2=b.end or s2)
+    found = RELATIONS[name].format(s1=s1, s2=s2, e1=a.end or s1, e2=b.end or s2)
     if not a.prune:
         return found
     # The start lies before the end: what says so lets partitions be passed over.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from chengshu.sensing import known
+from chengshu.sensing import known, news
 from chengshu.sensing.models import Datastream, FeatureOfInterest, HistoricalLocation, Location, Thing
 from chengshu.sensing.scope import Scope
 from chengshu.sensing.sta import place
@@ -21,6 +21,8 @@ def move(thing: Thing, locations: Sequence[Location], scope: Scope, at: datetime
     stand(thing, locations, scope, at)
     made = HistoricalLocation.objects.create(thing=thing, time=at)
     made.locations.set(locations)
+    news.made("HistoricalLocations", [made.pk])
+    news.changed("Locations", [location.pk for location in locations], ["Things"])
 
 
 def locked(thing: int) -> Thing:

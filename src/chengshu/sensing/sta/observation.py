@@ -189,9 +189,9 @@ def change(number: int, scope: Scope, at: datetime, new: Callable[[Body], Body],
             _replace(old, row, at)
         except IntegrityError as error:
             raise Conflict("Somebody wrote there at the same time.", remedy="Send it again.") from error
-        latest.recount(old["datastream"])
+        latest.recount(old["datastream"], [old])
         if row["datastream"] != old["datastream"]:
-            latest.recount(row["datastream"])
+            latest.recount(row["datastream"], [])
 
 
 def hold(number: int) -> None:
@@ -240,4 +240,4 @@ def remove(number: int, scope: Scope, at: datetime) -> None:
         cursor.execute("DELETE FROM sensing_observation WHERE id = %s AND at = %s", [number, old["at"]])
         cursor.execute("DELETE FROM sensing_moved WHERE observation = %s", [number])
         cold.touched([old["at"].astimezone(UTC).date()], at)
-        latest.recount(old["datastream"])
+        latest.recount(old["datastream"], [old])

@@ -16,6 +16,7 @@ from chengshu.sensing import moved
 from chengshu.sensing.scope import Scope
 from chengshu.sensing.seam import start
 from chengshu.sensing.sta.entities import ENTITIES, Entity, joined
+from chengshu.sensing.sta.sealed import Sealed
 from chengshu.sensing.sta.sql import Statement
 from chengshu.sensing.store import DAY
 
@@ -44,6 +45,11 @@ class Target:
             return f"/{self.entity.name}({self.id})"
         return f"/{self.parent[0].name}({self.parent[2]})/{self.parent[1]}" if self.parent else f"/{self.entity.name}"
 
+    @property
+    def one_stream(self) -> bool:
+        """Whether it is the set of one Datastream's Observations."""
+        return self.parent is not None and self.parent[0].name == "Datastreams"
+
     def conditions(self, statement: Statement, alias: str) -> list[str]:
         """The conditions on its rows."""
         found = [] if self.id is None else [has_id(statement, self.entity, alias, self.id)]
@@ -64,7 +70,10 @@ def has_id(statement: Statement, entity: Entity, alias: str, number: int) -> str
 
 
 def observed(statement: Statement, alias: str, numbers: Sequence[int]) -> str:
-    """The condition that an observation is one of some; it names their days, so that only those are looked at."""
+    """The condition that an observation is one of some; it names their days, so that only those are looked at.
+
+    To be made before the statement's tables are named: those of sealed days are brought.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT observation, day FROM sensing_moved WHERE observation = ANY(%s)", [list(numbers)])
         elsewhere = dict(cursor.fetchall())
@@ -76,11 +85,14 @@ def observed(statement: Statement, alias: str, numbers: Sequence[int]) -> str:
         first, after = (statement.param(each, "timestamptz") for each in (start(day), start(day) + DAY))
         among = statement.param(ids, "bigint[]")
         found.append(f"({alias}.id = ANY({among}) AND {alias}.at >= {first} AND {alias}.at < {after})")
+    if statement.sealed is not None:
+        statement.sealed.bring_ids(days)
     return f"({' OR '.join(found)})" if found else "false"
 
 
-def resolve(path: str, scope: Scope) -> Target:
+def resolve(path: str, scope: Scope, sealed: Sealed | None = None) -> Target:
     """What a path names. Raises `NotFound` when it names nothing, or something on the way is not there for the caller."""
+    reading = Statement(scope=scope, base="", sealed=sealed)
     segments = [segment for segment in path.split("/") if segment]
     if not segments or len(segments) > DEEPEST:
         raise _nothing(path)
@@ -92,7 +104,7 @@ def resolve(path: str, scope: Scope) -> Target:
         if segment.startswith("$") or (target.id is not None and _word(segment) not in target.entity.links):
             return _ended(target, tuple(segments[place:]), path)
         name, number = _segment(segment, path)
-        target = _step(target, name, number, scope, path)
+        target = _step(target, name, number, reading, path)
     return target
 
 
@@ -115,36 +127,35 @@ def _ended(target: Target, rest: tuple[str, ...], path: str) -> Target:
     return Target(entity=target.entity, id=target.id, parent=target.parent, rest=rest, checked=target.checked)
 
 
-def _step(target: Target, name: str, number: int | None, scope: Scope, path: str) -> Target:
+def _step(target: Target, name: str, number: int | None, reading: Statement, path: str) -> Target:
     """From an entity along a link."""
     if target.id is None or name not in target.entity.links:
         raise _nothing(path)
     link = target.entity.links[name]
     if not target.checked:
-        _check(target, scope, path)
+        _check(target, reading.again(), path)
     if link.many:
         return Target(entity=ENTITIES[link.target], id=number, parent=(target.entity, name, target.id))
     if number is not None:
         raise _nothing(path)
-    return Target(entity=ENTITIES[link.target], id=_linked(target, name, scope, path), checked=True)
+    return Target(entity=ENTITIES[link.target], id=_linked(target, name, reading.again(), path), checked=True)
 
 
-def _check(target: Target, scope: Scope, path: str) -> None:
-    statement = Statement(scope=scope, base="")
+def _check(target: Target, statement: Statement, path: str) -> None:
     a = statement.alias()
     where = " AND ".join(target.conditions(statement, a))
-    if not _one(f"SELECT {a}.id FROM {target.entity.table} {a} WHERE {where}", statement):
+    if not _one(f"SELECT {a}.id FROM {statement.table(target.entity)} {a} WHERE {where}", statement):
         raise _nothing(path)
 
 
-def _linked(target: Target, name: str, scope: Scope, path: str) -> int:
+def _linked(target: Target, name: str, statement: Statement, path: str) -> int:
     """The id of what a link to one leads to."""
-    link, statement = target.entity.links[name], Statement(scope=scope, base="")
+    link = target.entity.links[name]
     assert target.id is not None
     a, b, other = statement.alias(), statement.alias(), ENTITIES[link.target]
     where = [has_id(statement, target.entity, a, target.id), joined(link, a, b), statement.seen(other, b)]
     found = _one(
-        f"SELECT {b}.id FROM {target.entity.table} {a}, {other.table} {b} WHERE {' AND '.join(where)}",
+        f"SELECT {b}.id FROM {statement.table(target.entity)} {a}, {other.table} {b} WHERE {' AND '.join(where)}",
         statement,
     )
     if found is None:

@@ -15,13 +15,15 @@ from psycopg import errors
 
 from chengshu.core.errors import NotFound
 from chengshu.parties.principal import Principal
-from chengshu.sensing.scope import read_scope
-from chengshu.sensing.sta import select
+from chengshu.sensing.scope import Scope, read_scope
+from chengshu.sensing.seam import HOLD
+from chengshu.sensing.sta import needs, select
 from chengshu.sensing.sta.entities import ENTITIES, ID, Member
 from chengshu.sensing.sta.errors import BadQuery, TooSlow
 from chengshu.sensing.sta.filters import Compiler
 from chengshu.sensing.sta.parse import parse
 from chengshu.sensing.sta.paths import Target, observed, resolve
+from chengshu.sensing.sta.sealed import opened
 from chengshu.sensing.sta.sql import Statement
 from chengshu.sensing.sta.terms import Options
 
@@ -55,42 +57,62 @@ def read(principal: Principal, path: str, query: str, base: str) -> Answer:
     """
     scope = read_scope(principal)
     options = parse(query)
-    with limited():
-        target = resolve(path, scope)
-        return _answer(target, options, Statement(scope=scope, base=base))
+    with _reading(scope, base, whole=needs.concerned(path, options)) as statement:
+        target = resolve(path, scope, statement.sealed)
+        return _answer(target, options, statement)
+
+
+def find(path: str, scope: Scope) -> Target:
+    """What an address names. Raises `NotFound`."""
+    with _reading(scope, "", whole=needs.concerned(path, Options())) as statement:
+        return resolve(path, scope, statement.sealed)
 
 
 def texts(
     principal: Principal, name: str, ids: Sequence[int], base: str, options: Options | None = None
 ) -> dict[int, str]:
     """Entities of one set as JSON texts by their ids; those that are not there, or not for this principal, are left out."""
-    statement, entity = Statement(scope=read_scope(principal), base=base), ENTITIES[name]
-    a = statement.alias()
-    where = f"{a}.id = ANY({statement.param(list(ids), 'bigint[]')})"
-    if name == "Observations":
-        where = observed(statement, a, ids)
-    text = select.row(statement, entity, a, options or Options())
-    found = _fetch(
-        f"SELECT {a}.id, {text} FROM {entity.table} {a} WHERE ({where}) AND {statement.seen(entity, a)}",
-        statement,
-    )
-    return dict(found)
+    scope, entity, options = read_scope(principal), ENTITIES[name], options or Options()
+    with _reading(scope, base, whole=needs.concerned("", options)) as statement:
+        needs.of_ids(statement, entity, ids, options)
+        a = statement.alias()
+        where = f"{a}.id = ANY({statement.param(list(ids), 'bigint[]')})"
+        if name == "Observations":
+            where = observed(statement, a, ids)
+        text = select.row(statement, entity, a, options)
+        table, seen = statement.table(entity), statement.seen(entity, a)
+        return dict(_fetch(f"SELECT {a}.id, {text} FROM {table} {a} WHERE ({where}) AND {seen}", statement))
 
 
 def check(target: Target, principal: Principal) -> None:
     """See that an entity is there, and where the address says. Raises `NotFound`."""
-    statement = Statement(scope=read_scope(principal), base="")
-    with limited():
+    with _reading(read_scope(principal), "", whole=target.entity.name == "Observations") as statement:
         _single(target, Options(select=(ID,)), statement)
 
 
 @contextmanager
-def limited() -> Iterator[None]:
+def _reading(scope: Scope, base: str, *, whole: bool) -> Iterator[Statement]:
+    """A statement, in a transaction; where Observations are read (`whole`), in one snapshot of partitions and lake."""
+    with limited(whole=whole):
+        if not whole:
+            yield Statement(scope=scope, base=base)
+            return
+        with opened() as sealed:
+            yield Statement(scope=scope, base=base, sealed=sealed)
+
+
+@contextmanager
+def limited(*, whole: bool = False) -> Iterator[None]:
     """A transaction in which no statement runs long, and in which what values make impossible is a bad query."""
+    alone = not connection.in_atomic_block
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
+                if whole and alone:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 cursor.execute(f"SET LOCAL statement_timeout = '{LONGEST}'")
+                if whole:
+                    cursor.execute(HOLD)
             yield
     except DataError as error:
         raise BadQuery("The query computes what cannot be.", where=str(error).partition("\n")[0][:200]) from error
@@ -115,6 +137,7 @@ def _answer(target: Target, options: Options, statement: Statement) -> Answer:
         case ("$ref",):
             return _references(target, options, statement)
         case ("$count",):
+            needs.of_filter(statement, target, options)
             return Answer(text=str(_counted(target, options, statement)), media_type=TEXT)
         case rest:
             return _property(target, rest, statement)
@@ -127,10 +150,11 @@ def _entity(target: Target, options: Options, statement: Statement) -> Answer:
 
 
 def _single(target: Target, options: Options, statement: Statement) -> str:
+    needs.of_entity(statement, target, options)
     a = statement.alias()
     where = " AND ".join(target.conditions(statement, a))
     text = select.row(statement, target.entity, a, options)
-    found = _fetch(f"SELECT {text} FROM {target.entity.table} {a} WHERE {where}", statement)
+    found = _fetch(f"SELECT {text} FROM {statement.table(target.entity)} {a} WHERE {where}", statement)
     if not found:
         raise NotFound("Nothing is found at this address.", where=target.address)
     return str(found[0][0])
@@ -146,14 +170,11 @@ class Page:
 
 def _page(target: Target, options: Options, statement: Statement, made: Callable[[str], list[str]]) -> Page:
     """A page of a set; `made` gives the columns of a row by its alias."""
-    a, entity = statement.alias(), target.entity
-    one_stream = target.parent is not None and target.parent[0].name == "Datastreams"
-    picked = select.pick(statement, entity, a, options, target.conditions(statement, a), one_stream=one_stream)
-    skip = options.skip
-    if options.after:
-        picked = replace(picked, where=(*picked.where, select.after(statement, a, picked.key, options.after)))
-        skip = 0
-    size = select.page_size(options)
+    size, entity = select.page_size(options), target.entity
+    needs.of_set(statement, target, options, select.BUDGET // max(size, 1))
+    a = statement.alias()
+    where = target.conditions(statement, a)
+    picked, skip = select.paged(statement, entity, a, options, where, one_stream=target.one_stream)
     inner = select.rows(statement, entity, picked, a, limit=size + 1, skip=skip)
     columns = ", ".join([f"{a}.id", *made(a)])
     found = _fetch(f"SELECT {columns}, {select.token(a, picked.key)} FROM ({inner}) {a}", statement)
@@ -182,12 +203,14 @@ def _enveloped(target: Target, options: Options, statement: Statement, page: Pag
 
 
 def _counted(target: Target, options: Options, statement: Statement) -> int:
-    inner = Statement(scope=statement.scope, base=statement.base, now=statement.now)
+    sealed = needs.counted(statement, target, options)
+    inner = statement.again()
     a = inner.alias()
     where = target.conditions(inner, a)
     if options.filter is not None:
         where.append(Compiler(statement=inner, entity=target.entity, alias=a).condition(options.filter))
-    return int(_fetch(select.count(inner, target.entity, tuple(where), a), inner)[0][0])
+    found = _fetch(select.count(inner, target.entity, tuple(where), a, hot=sealed is not None), inner)
+    return int(found[0][0]) + (sealed or 0)
 
 
 def _references(target: Target, options: Options, statement: Statement) -> Answer:

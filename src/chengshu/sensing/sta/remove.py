@@ -101,9 +101,9 @@ def _location(writer: Writer, location: Location) -> None:
 
 
 def _feature(writer: Writer, feature: Any) -> None:
-    """A FeatureOfInterest with its Observations. No index leads from it to them: hot partitions are read through."""
+    """A FeatureOfInterest with its Observations. No index leads from it to them: partitions and lake are read through."""
     lock()
-    datastreams = _observations(writer, "feature = %s", [feature.pk])
+    datastreams = _observations(writer, "feature = %s", [feature.pk]) | cold.remove_feature(feature.pk)
     if Datastream.objects.filter(pk__in=datastreams).exclude(writer.scope.q("thing__")).exists():
         raise NotAllowed(_OTHERS, remedy=_ASK)
     for datastream in datastreams:

@@ -37,17 +37,12 @@ def page_size(options: Options, budget: int = MOST_ROWS) -> int:
     return min(PAGE if options.top is None else options.top, MOST_ROWS, max(budget, 1))
 
 
-def source(statement: Statement, entity: Entity) -> str:
-    """Where the rows of a set come from. Observations of sealed days join in here."""
-    return entity.table
-
-
 def rows(statement: Statement, entity: Entity, picked: Picked, alias: str, *, limit: int, skip: int = 0) -> str:
     """The statement that picks rows of a set."""
     where = f" WHERE {' AND '.join(picked.where)}" if picked.where else ""
     offset = f" OFFSET {skip:d}" if skip else ""
     return (
-        f"SELECT {alias}.* FROM {source(statement, entity)} {alias}{where}"
+        f"SELECT {alias}.* FROM {statement.table(entity)} {alias}{where}"
         f" ORDER BY {', '.join(picked.order)} LIMIT {limit:d}{offset}"
     )
 
@@ -62,35 +57,58 @@ def pick(
     """
     compiler = Compiler(statement=statement, entity=entity, alias=alias)
     found = [*where, *([compiler.condition(options.filter)] if options.filter is not None else [])]
-    order, key = _order(compiler, options.orderby, one_stream)
-    return Picked(where=tuple(found), order=tuple(order), key=key)
+    key = key_of(options, one_stream=one_stream)
+    return Picked(where=tuple(found), order=tuple(_order(compiler, options.orderby, key)), key=key)
 
 
-def _order(compiler: Compiler, orders: tuple[Order, ...], one_stream: bool) -> tuple[list[str], str]:
+def paged(
+    statement: Statement, entity: Entity, alias: str, options: Options, where: list[str], *, one_stream: bool
+) -> tuple[Picked, int]:
+    """Conditions and order of a page that goes on from another one, if it does, and how many rows are passed over."""
+    picked = pick(statement, entity, alias, options, where, one_stream=one_stream)
+    if not options.after:
+        return picked, options.skip
+    return replace(picked, where=(*picked.where, after(statement, alias, picked.key, options.after))), 0
+
+
+def key_of(options: Options, *, one_stream: bool) -> str:
+    """How a page goes on from its last row: by the time (earliest or latest first), by the id, or not at all."""
+    orders = options.orderby
+    if one_stream and [order.by for order in orders] in ([], [Path(parts=("phenomenonTime",))]):
+        return "latest" if orders and orders[0].descending else "earliest"
+    return "" if orders else "id"
+
+
+def _order(compiler: Compiler, orders: tuple[Order, ...], key: str) -> list[str]:
     a = compiler.alias
-    timely = one_stream and [order.by for order in orders] in ([], [Path(parts=("phenomenonTime",))])
-    if timely:
-        descending = bool(orders) and orders[0].descending
-        word = "DESC" if descending else "ASC"
-        return [f"{a}.at {word}", f"{a}.nth {word}"], "latest" if descending else "earliest"
-    found = [compiler.order(order.by, descending=order.descending) for order in orders]
-    return [*found, f"{a}.id ASC"], "" if orders else "id"
+    if key in ("earliest", "latest"):
+        word = "DESC" if key == "latest" else "ASC"
+        last = [f"{a}.id {word}"] if compiler.statement.sealed else []  # late rows of a sealed day count `nth` anew
+        return [f"{a}.at {word}", f"{a}.nth {word}", *last]
+    return [*(compiler.order(order.by, descending=order.descending) for order in orders), f"{a}.id ASC"]
 
 
 def after(statement: Statement, alias: str, key: str, token: str) -> str:
     """The condition on rows that come after the one that a page ended with. Raises `BadQuery` for a token that is none."""
-    kind, _colon, rest = token.partition(":")
-    parts = rest.split(":")
-    if kind != key or len(parts) != (1 if key == "id" else 2) or not all(_is_number(part) for part in parts):
-        raise BadQuery(
-            "This is no link to a next page.", where=f"{AFTER}={token[:60]}", remedy="Ask for the first page."
-        )
-    numbers = [statement.param(int(part), "bigint") for part in parts]
+    parts = read_token(key, token)
+    numbers = [statement.param(part, "bigint") for part in parts]
     if key == "id":
         return f"{alias}.id > {numbers[0]}"
     sign = "<" if key == "latest" else ">"
     at = f"(timestamptz 'epoch' + {numbers[0]} * interval '1 microsecond')"
-    return f"{alias}.at {sign}= {at} AND ({alias}.at, {alias}.nth) {sign} ({at}, {numbers[1]})"
+    place = f"({alias}.at, {alias}.nth, {alias}.id) {sign} ({at}, {numbers[1]}, {numbers[2]})"
+    return f"{alias}.at {sign}= {at} AND {place}"
+
+
+def read_token(key: str, token: str) -> list[int]:
+    """The numbers in a token: an id, or the time in microseconds, `nth` and id. Raises `BadQuery` for a token that is none."""
+    kind, _colon, rest = token.partition(":")
+    parts = rest.split(":")
+    if kind != key or len(parts) != (1 if key == "id" else 3) or not all(_is_number(part) for part in parts):
+        raise BadQuery(
+            "This is no link to a next page.", where=f"{AFTER}={token[:60]}", remedy="Ask for the first page."
+        )
+    return [int(part) for part in parts]
 
 
 def _is_number(text: str) -> bool:
@@ -104,7 +122,7 @@ def token(alias: str, key: str) -> str:
     if not key:
         return "''"
     micros = f"(extract(epoch FROM {alias}.at) * 1000000)::bigint"
-    return f"'{key}:' || {micros} || ':' || {alias}.nth"
+    return f"'{key}:' || {micros} || ':' || {alias}.nth || ':' || {alias}.id"
 
 
 def row(statement: Statement, entity: Entity, alias: str, options: Options, budget: int = BUDGET) -> str:
@@ -190,7 +208,7 @@ def _expanded(statement: Statement, entity: Entity, alias: str, expand: Expand, 
     if options.filter is not None:
         where.append(Compiler(statement=statement, entity=target, alias=b).condition(options.filter))
     inner = row(statement, target, b, options, budget)
-    one = f"(SELECT {inner} FROM {target.table} {b} WHERE {' AND '.join(where)})"
+    one = f"(SELECT {inner} FROM {statement.table(target)} {b} WHERE {' AND '.join(where)})"
     return f"""',"{link.name}":' || coalesce({one}, 'null')"""
 
 
@@ -224,14 +242,26 @@ def _many(
             f"""CASE WHEN count(*) > {size} THEN ',"{link.name}@iot.nextLink":' || to_json({href})::text ELSE '' END"""
         )
     if options.count:
-        pieces.append(f"""',"{link.name}@iot.count":' || ({count(statement, target, picked.where, b)})""")
+        number = _number(statement, target, picked, b, alias, statement.counted.get(id(options)))
+        pieces.append(f"""',"{link.name}@iot.count":' || {number}""")
     return f"(SELECT {' || '.join(pieces)} FROM ({made}) {n})"
 
 
-def count(statement: Statement, entity: Entity, where: tuple[str, ...], alias: str) -> str:
-    """The statement that counts rows."""
+def _number(
+    statement: Statement, target: Entity, picked: Picked, b: str, alias: str, sealed: dict[int, int] | None
+) -> str:
+    """How many rows a link leads to; those of sealed days may have been counted already."""
+    found = f"({count(statement, target, picked.where, b, hot=sealed is not None)})"
+    if not sealed:
+        return found
+    by_id = statement.param(json.dumps(sealed), "jsonb")
+    return f"({found} + coalesce(({by_id} ->> {alias}.id::text)::bigint, 0))"
+
+
+def count(statement: Statement, entity: Entity, where: tuple[str, ...], alias: str, *, hot: bool = False) -> str:
+    """The statement that counts rows; with `hot` only those that stand in partitions."""
     condition = f" WHERE {' AND '.join(where)}" if where else ""
-    return f"SELECT count(*) FROM {source(statement, entity)} {alias}{condition}"
+    return f"SELECT count(*) FROM {entity.table if hot else statement.table(entity)} {alias}{condition}"
 
 
 def quote_options(options: Options, *, skip: int, token: str = "") -> str:

@@ -13,13 +13,14 @@ from psycopg import errors
 
 from chengshu.core.errors import ChengshuError, NotFound
 from chengshu.parties.principal import Principal
+from chengshu.sensing.mqtt.config import endpoints
 from chengshu.sensing.scope import Scope, read_scope, write_scope
 from chengshu.sensing.sta import batch, data_array, read, write
 from chengshu.sensing.sta.batch import Answer, Request
 from chengshu.sensing.sta.body import Malformed, decode, mapped
 from chengshu.sensing.sta.entities import ENTITIES
 from chengshu.sensing.sta.errors import NotOffered
-from chengshu.sensing.sta.paths import Target, resolve
+from chengshu.sensing.sta.paths import Target
 
 ROOT: Final = "/sta/v1.1"
 TRIES: Final = 5
@@ -35,6 +36,7 @@ CONFORMANCE: Final = tuple(
     )
 )  # fmt: skip
 """The requirements classes that are met (18-088, table of requirements)."""
+MQTT: Final = ("create-observations-via-mqtt/observations-creation", "receive-updates-via-mqtt/receive-updates")
 
 
 class _Refused(ChengshuError):
@@ -85,11 +87,17 @@ def landing(base: str, endpoints: Mapping[str, object] | None = None) -> bytes:
     return msgspec.json.encode({"value": sets, "serverSettings": settings})
 
 
+def _over_mqtt() -> dict[str, object]:
+    """What is offered by MQTT, and where."""
+    found = {"endpoints": endpoints()}
+    return {_SPEC + each: found for each in MQTT} if found["endpoints"] else {}
+
+
 def _get(principal: Principal, request: Request, base: str) -> Answer:
     path, _mark, query = request.path.partition("?")
     if not path.strip("/"):
         read_scope(principal)
-        return Answer(status=200, headers={"Content-Type": read.JSON}, body=landing(base))
+        return Answer(status=200, headers={"Content-Type": read.JSON}, body=landing(base, _over_mqtt()))
     found = read.read(principal, unquote(path), query, base)
     if found.text is None:
         return Answer(status=204)
@@ -152,8 +160,7 @@ def _header(request: Request, name: str) -> str:
 
 
 def _target(path: str, scope: Scope) -> Target:
-    with read.limited():
-        target = resolve(path, scope)
+    target = read.find(path, scope)
     if target.rest:
         raise NotOffered(
             "Properties and references are not written by themselves.", where=path[:200], remedy="PATCH it."

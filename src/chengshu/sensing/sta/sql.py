@@ -10,6 +10,7 @@ from typing import Any, Final
 from chengshu.sensing.scope import Scope
 from chengshu.sensing.sta.entities import Entity
 from chengshu.sensing.sta.errors import BadQuery
+from chengshu.sensing.sta.sealed import BOTH, Sealed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +39,20 @@ class Statement:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     values: dict[str, Any] = field(default_factory=dict)
     aliases: int = 0
+    sealed: Sealed | None = None  # where days are sealed
+    counted: dict[int, dict[int, int]] = field(
+        default_factory=dict
+    )  # of sealed days: by options (their identity), by source
+
+    def again(self) -> Statement:
+        """Another statement of the same reading."""
+        return Statement(scope=self.scope, base=self.base, now=self.now, sealed=self.sealed)
+
+    def table(self, entity: Entity) -> str:
+        """Where the rows of a set stand; those of sealed days that were brought with them."""
+        if entity.name == "Observations" and self.sealed is not None and self.sealed.rows:
+            return BOTH
+        return entity.table
 
     def param(self, value: Any, cast: str = "") -> str:
         """A placeholder for a value."""
