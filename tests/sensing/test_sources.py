@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from chengshu.core.errors import Invalid, Mistakes, TooLarge
 from chengshu.sensing.records import Incoming, Reason
-from chengshu.sensing.sources import formats
+from chengshu.sensing.sources import formats, guess
 from chengshu.sensing.sources.mapping import Source, Time, parse, plain, read_text
 from chengshu.sensing.sources.shape import decode, take
 from chengshu.sensing.sources.times import instants
@@ -379,3 +379,9 @@ def test_the_cursor_is_the_greatest_value() -> None:
 def test_only_columns_that_are_named_are_held() -> None:
     found = formats.table(b"id,time,pm25,more\nA,1,2,3\n", mapping())
     assert found.columns == ["id", "time", "pm25"]
+
+
+def test_hours_without_minutes_are_read_and_a_table_without_times_is_guessed() -> None:
+    [row] = told(read("id,time,pm25\n7,2026-11-22 08,3\n", time={"column": "time", "format": "%Y-%m-%d %H"}))
+    assert row[2] == "2026-11-22T00:00:00+00:00"
+    assert guess.guess(b"name,v\nfoo,1\nbar,2\n")["time"] == {"received": True}

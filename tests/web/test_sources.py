@@ -131,3 +131,27 @@ def test_acts_of_a_source(steward: Client, settings: Any, tmp_path: Path) -> Non
     assert Feed.objects.get().label == "地铁客流"
     assert steward.post(act, sent).status_code == 409
     assert steward.post(act, {**sent, "version": "2", "mapping": "format: csv"}).status_code == 422
+
+
+@pytest.mark.django_db
+def test_topics_from_what_a_subscriber_prints(steward: Client) -> None:
+    lines = 'factory/7/state {"ts": 1790000000, "temp": 20.5}\nfactory/8/state {"ts": 1790000060, "temp": 21}\n'
+    status, page = look(steward, pasted=lines, kind="mqtt", address="factory/+/state")
+    assert status == 200 and "7-temp" in page and "8-temp" in page
+    form = form_of(page)
+    assert (form["kind"], form["r0_key"], form["e_thing"]) == ("mqtt", "{topic2}-temp", "{topic2}")
+    saved = {**form, "do": "save", "name": "factory", "label": "工厂"}
+    assert steward.post("/sensing/sources/new", {**saved, "address": "#"}).status_code == 422
+    answer = steward.post("/sensing/sources/new", saved)
+    assert (answer.status_code, answer["Location"]) == (302, "/sensing/sources/one?name=factory")
+    feed = Feed.objects.get()
+    assert (feed.kind, feed.state, feed.next_at) == ("mqtt", "on", None)
+    one = steward.get("/sensing/sources/one?name=factory").content.decode()
+    assert "factory/+/state" in one and 'value="run"' not in one
+    mapping = re.search(r'id="mapping"[^>]*>(.*?)</textarea>', one, re.S)
+    assert mapping
+    sent = {"name": "factory", "do": "change", "version": "1", "label": "工厂", "schedule": feed.schedule, "why": "改主题",
+            "address": "works/#", "mapping": mapping[1].replace("&#39;", "'").replace("&#34;", '"')}  # fmt: skip
+    assert steward.post("/sensing/sources/act", sent).status_code == 302
+    assert Feed.objects.get().address == "works/#" and Feed.objects.get().next_at is None
+    assert look(steward, pasted="nothing", kind="mqtt")[0] == 422

@@ -237,6 +237,11 @@ def live_program(*, host: str, port: int) -> Program:
     return Program(name="live", argv=live_command(host=host, port=port), needed=False)
 
 
+def mqtt_program() -> Program:
+    """Return the program that takes and tells by MQTT."""
+    return Program(name="mqtt", argv=(sys.executable, "-m", "chengshu", "mqtt"), needed=False)
+
+
 def replay_program(name: str, *arguments: str) -> Program:
     """Return the replay of the source `name`; it ends when the source does."""
     return Program(name=name, argv=(sys.executable, "-m", "chengshu", "replay", name, *arguments), lasting=False)

@@ -19,13 +19,14 @@ from chengshu.parties.roles import Role
 from chengshu.places.models import City
 from chengshu.places.tree import root_division
 from chengshu.sensing.models import Delivery, Feed, FeedChange, FeedKind, FeedState, Quarantined
-from chengshu.sensing.sources import drop, http, mapping, schedule, secrets, sql
+from chengshu.sensing.sources import drop, http, mapping, schedule, secrets, sql, topics
 
 EDITORS: Final = frozenset({Role.STEWARD, Role.ADMINISTRATOR})
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
 HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 # What carries a request itself is not a secret's header.
 NOT_FOR_SECRETS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te"})
+_DOORS: Final[dict[str, str]] = {FeedKind.FILE: "file", FeedKind.MQTT: "mqtt"}
 _FIELDS: Final = ("label", "kind", "address", "query", "mapping", "schedule", "header", "secret_name", "state")
 
 
@@ -61,7 +62,7 @@ class Doing:
 
 def door_of(feed: Feed) -> str:
     """The door that its deliveries name."""
-    return f"{'file' if feed.kind == FeedKind.FILE else 'poll'}:{feed.name}"
+    return f"{_DOORS.get(feed.kind, 'poll')}:{feed.name}"
 
 
 def city_of(principal: Principal) -> City:
@@ -162,6 +163,8 @@ def _reachable(draft: Draft, source: mapping.Source) -> None:
         sql.connected_by(draft.address.strip())
         if not draft.query.strip():
             raise Invalid(_("A database needs a SELECT."), where="query", remedy=_("Write one."))
+    if draft.kind == FeedKind.MQTT:
+        topics.checked(draft.address.strip(), source)
     if (draft.kind == FeedKind.SQL) != (source.format == "sql"):
         what = _("The format sql is that of databases, and they have no other.")
         raise Invalid(what, where="format", remedy=_("Change the format or the sort."))
@@ -183,7 +186,12 @@ def _reset(feed: Feed, values: dict[str, Any]) -> None:
         feed.cursor = {} if moved else {name: value for name, value in feed.cursor.items() if name == "value"}
     feed.failures, feed.error = 0, ""
     if feed.state != FeedState.OFF:
-        feed.state, feed.next_at = FeedState.ON, datetime.now(UTC)
+        feed.state, feed.next_at = FeedState.ON, _first_look(values["kind"])
+
+
+def _first_look(kind: str) -> datetime | None:
+    """When a feed that was switched on is looked at: at once, or never where messages come by themselves."""
+    return None if kind == FeedKind.MQTT else datetime.now(UTC)
 
 
 def _keep_secret(feed: Feed, draft: Draft) -> None:
@@ -197,7 +205,7 @@ def switch(principal: Principal, name: str, *, on: bool, why: str = "") -> Feed:
         feed = _locked(principal, name, None)
         before = told(feed)
         feed.state = FeedState.ON if on else FeedState.OFF
-        feed.next_at = datetime.now(UTC) if on else None
+        feed.next_at = _first_look(feed.kind) if on else None
         feed.failures, feed.error, feed.lease = 0, "" if on else feed.error, None
         feed.save()
         _remember(feed, principal, "on" if on else "off", why, before)
@@ -210,6 +218,10 @@ def run_soon(principal: Principal, name: str) -> Feed:
         feed = _locked(principal, name, None)
         if feed.state == FeedState.OFF:
             raise Conflict(_("The source is off."), where=name, remedy=_("Switch it on first."))
+        if feed.kind == FeedKind.MQTT:
+            raise Conflict(
+                _("Messages come by themselves."), where=name, remedy=_("Publish one, or look at the errors.")
+            )
         if feed.lease is None:
             feed.next_at = datetime.now(UTC)
             feed.save(update_fields=["next_at"])

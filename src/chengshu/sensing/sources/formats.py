@@ -279,6 +279,11 @@ def paths(record: Any, before: str = "", depth: int = 0) -> Iterator[str]:
             yield path
 
 
+def of_records(rows: Iterable[tuple[int, Any]], wanted: Iterable[str]) -> Table:
+    """Records with their lines, wherever they come from, with the columns that are wanted; what is `Refused` stays so."""
+    return _without_nul(_records(rows, sorted(wanted), None))
+
+
 def _way(path: str) -> Callable[[Any], Any]:
     """How to reach a path in a record; a name that has dots itself comes first."""
 

@@ -21,6 +21,7 @@ from chengshu.sensing.sources.mapping import MISSING, Source, Time, parse
 from chengshu.sensing.sources.table import LINE, Table
 from chengshu.sensing.sources.times import instants
 
+NOBODY: Final = "thing-1"  # where no column tells whose a row is
 ROWS: Final = 200  # of a sample that are looked at
 WIDE: Final = 12  # numbers beside each other, without a key, from which on a table counts as wide
 TIME: Final = re.compile(r"time|date|时间|日期|时刻|timestamp|^ts$|^t$|datetime|采集|监测时", re.I)
@@ -149,12 +150,12 @@ def _columns(table: Table) -> dict[str, Any]:
         found["place"] = {"lon": lon, "lat": lat}
     found["results"] = _results(values, key, bool(lon and lat), table.columns)
     name = _first(NAMED, [each for each in table.columns if each not in numbers])
-    found["ensure"] = {"thing": f"{{{key}}}" if key else "thing-1", **({"name": f"{{{name}}}"} if name else {})}
+    found["ensure"] = {"thing": f"{{{key}}}" if key else NOBODY, **({"name": f"{{{name}}}"} if name else {})}
     return found
 
 
 def _results(values: Sequence[str], key: str | None, placed: bool, columns: Sequence[str]) -> list[dict[str, Any]]:
-    whose = f"{{{key}}}" if key else "thing-1"
+    whose = f"{{{key}}}" if key else NOBODY
     results = [{"key": f"{whose}-{_short(name)}", "value": name, **_unit(name)} for name in values[:40]]
     if not results and placed:
         return [{"key": f"{whose}-position", "type": "position"}]

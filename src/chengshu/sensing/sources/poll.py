@@ -89,6 +89,10 @@ def take_one(pk: int, now: datetime | None = None) -> Feed:
         feed = Feed.objects.select_for_update(of=("self",)).select_related("city").filter(pk=pk).first()
         if feed is None:
             raise NotFound(_("There is no such source."), remedy=_("Look at the list of sources."))
+        if feed.kind == FeedKind.MQTT:
+            raise Conflict(
+                _("Messages come by themselves."), where=feed.name, remedy=_("Publish one, or look at the errors.")
+            )
         if feed.lease is not None and feed.next_at is not None and feed.next_at > moment:
             raise Conflict(_("It is being looked at just now."), where=feed.name, remedy=_("Wait a moment."))
         return _leased(feed, moment)

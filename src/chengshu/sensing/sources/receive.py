@@ -19,6 +19,7 @@ from chengshu.sensing.models import Feed
 from chengshu.sensing.records import Receipt
 from chengshu.sensing.sources import register, shape
 from chengshu.sensing.sources.mapping import Source
+from chengshu.sensing.sources.shape import Taken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,13 +46,20 @@ def receive(
     """
     received = at or datetime.now(UTC)
     taken = shape.take(content, source, zone=city.timezone, door=door, received=received)
-    made = register.ensure(taken.streams, source, actor, received)
+    return take_in(taken, source, actor=actor, at=received, beside=beside)
+
+
+def take_in(
+    taken: Taken, source: Source, *, actor: Principal, at: datetime, beside: Callable[[Received], None] | None = None
+) -> Received:
+    """Take in what a mapping made of a content. Raises as `receive` does."""
+    made = register.ensure(taken.streams, source, actor, at)
     rows = taken.incoming.rows.drop_nulls("at")
     days = [int(day) for day in np.unique(store.days_of(rows)) if 0 <= day < 2**16]
     store.open_days([store.to_date(day) for day in days])  # outside the transaction that writes
     try:
         with transaction.atomic():
-            receipt = accept(taken.incoming, actor=actor, at=received)
+            receipt = accept(taken.incoming, actor=actor, at=at)
             got = Received(made=made, receipt=receipt, cursor=taken.cursor)
             if beside is not None:
                 beside(got)

@@ -18,7 +18,7 @@ from chengshu.places.cells import CASE_RESOLUTION, cell_of
 from chengshu.places.locate import locate_many
 from chengshu.places.models import Division
 from chengshu.places.tree import division_by_code
-from chengshu.sensing import known
+from chengshu.sensing import known, news
 from chengshu.sensing.models import Datastream, HistoricalLocation, Location, ObservedProperty, Sensor, Thing
 from chengshu.sensing.scope import Scope, write_scope
 from chengshu.sensing.sources.mapping import Ensure, Result, Source
@@ -80,7 +80,7 @@ def _make(streams: pl.DataFrame, source: Source, wanted: Ensure, scope: Scope, a
         defaults={"description": wanted.sensor, "encoding_type": "text/plain", "metadata": wanted.sensor},
     )
     properties = [_property(each, scope.city) for each in source.results]
-    Datastream.objects.bulk_create(
+    made = Datastream.objects.bulk_create(
         [
             _stream(row, source.results[row["nth"]], things[row["thing"]], sensor, properties[row["nth"]])
             for row in new.iter_rows(named=True)
@@ -88,6 +88,7 @@ def _make(streams: pl.DataFrame, source: Source, wanted: Ensure, scope: Scope, a
         batch_size=1_000,
     )
     known.changed()
+    news.made("Datastreams", [each.pk for each in made])
     return new.height
 
 
@@ -156,6 +157,7 @@ def _made(rows: pl.DataFrame, wanted: Ensure, scope: Scope, at: datetime) -> lis
         for row, path in zip(rows.iter_rows(named=True), around, strict=True)
     ]
     Thing.objects.bulk_create(things, batch_size=1_000)
+    news.made("Things", [thing.pk for thing in things])
     _locate([thing for thing in things if thing.lon is not None], at)
     return things
 
@@ -209,6 +211,7 @@ def _locate(things: Sequence[Thing], at: datetime) -> None:
         for thing in things
     ]
     Location.objects.bulk_create(locations, batch_size=1_000)
+    news.made("Locations", [place.pk for place in locations])
     history = [HistoricalLocation(thing=thing, time=at) for thing in things]
     HistoricalLocation.objects.bulk_create(history, batch_size=1_000)
     now, then = Thing.locations.through, HistoricalLocation.locations.through

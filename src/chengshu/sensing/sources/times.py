@@ -54,6 +54,8 @@ def _written(column: Expr, form: str, zone: str) -> Expr:
         return sane.round().cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     if form == "iso":
         return _iso(column, zone)
+    if "%H" in form and not any(each in form for each in ("%M", "%T", "%R", "%X", "%c")):
+        column, form = column + pl.lit(" 00"), f"{form} %M"  # polars reads no hour without its minutes
     if "%z" in form or "%:z" in form or "%Z" in form:
         return column.str.to_datetime(form, time_unit="us", strict=False).dt.convert_time_zone("UTC")
     if not {"%H", "%I", "%T", "%R", "%X", "%c"} & {form[i : i + 2] for i in range(len(form))}:

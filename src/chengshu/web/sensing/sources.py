@@ -31,6 +31,7 @@ KINDS = {
     "http": gettext_noop("Address (HTTP)"),
     "sql": gettext_noop("Database (SQL)"),
     "file": gettext_noop("Folder of files"),
+    "mqtt": gettext_noop("Topics (MQTT)"),
 }
 STATES = {"on": gettext_noop("On"), "failing": gettext_noop("Failing"), "off": gettext_noop("Off")}
 ACTS = {

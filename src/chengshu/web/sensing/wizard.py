@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from chengshu.core.errors import ChengshuError, Invalid
 from chengshu.parties.models import Department
 from chengshu.sensing.models import FeedKind
+from chengshu.sensing.mqtt import mapped
 from chengshu.sensing.quarantine import REASONS
 from chengshu.sensing.sources import feeds, guess, http, secrets, sql
 from chengshu.sensing.sources import mapping as language
@@ -98,9 +99,10 @@ def _account(request: Request) -> int:
 def _look(request: Request) -> HttpResponse:
     """A sample was shown: what it looks like."""
     try:
-        content = _shown(request)
+        content = mapped.sample(_shown(request)) if _kind(request) == FeedKind.MQTT else _shown(request)
         token = samples.keep(_account(request), content)
-        mapping = guess.guess(samples.load(_account(request), token))
+        kept = samples.load(_account(request), token)
+        mapping = mapped.proposed(kept) if _kind(request) == FeedKind.MQTT else guess.guess(kept)
         if _kind(request) == FeedKind.SQL:
             mapping["format"] = "sql"
     except ChengshuError as error:
@@ -115,7 +117,7 @@ def _shown(request: Request) -> bytes:
     if pasted := str(request.POST.get("pasted", "")).replace("\r\n", "\n"):  # as it is: a first tab says something
         return pasted.encode("utf-8", "replace")
     address, kind = text(request, "address", 4_000), _kind(request)
-    if not address:
+    if not address or kind == FeedKind.MQTT:
         raise Invalid(_("There is nothing in it."), where="sample", remedy=_("Paste some lines, or choose a file."))
     secret = secrets.opened(_sealed(request))
     if kind == FeedKind.SQL:
@@ -185,5 +187,8 @@ def _save(request: Request) -> HttpResponse:
         feeds.switch(request.principal, feed.name, on=True, why=text(request, "why", 500))
     except ChengshuError as error:
         return _tried(request, text(request, "sample", 80), mapping, Wrong.of(error))
-    messages.success(request, _("%(name)s is connected, and looked at from now on.") % {"name": feed.label})
+    if feed.kind == FeedKind.MQTT:
+        messages.success(request, _("%(name)s is connected: what is published there is taken.") % {"name": feed.label})
+    else:
+        messages.success(request, _("%(name)s is connected, and looked at from now on.") % {"name": feed.label})
     return HttpResponseRedirect(f"{reverse('source')}?name={feed.name}")
