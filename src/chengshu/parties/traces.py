@@ -14,7 +14,7 @@ from chengshu.parties.models import Access, Account, Audit, Post
 from chengshu.parties.roles import STAFF
 from chengshu.places.models import City
 
-GROUPS = ("login", "logout", "password", "factor", "account", "post", "token", "rules", "pack", "user")
+GROUPS = ("login", "logout", "password", "factor", "account", "post", "token", "rules", "pack", "thing", "user")
 T = TypeVar("T", bound=Model)
 MOST = 10_000  # rows of a file
 
