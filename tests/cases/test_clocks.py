@@ -10,7 +10,7 @@ from django.utils import translation
 
 from chengshu.cases import due
 from chengshu.cases.check import check_all
-from chengshu.cases.detail import explain
+from chengshu.cases.detail import detail, explain
 from chengshu.cases.due import fire
 from chengshu.cases.models import Case, Clock, ClockEvent, Outbox, Step
 from tests.cases.people import INCIDENT_TYPE, PHOTO_TYPE, START, UNIT, Cast, Story
@@ -208,6 +208,19 @@ def test_an_escalation_is_a_step_of_the_story(cast: Cast) -> None:
     step = Step.objects.filter(case=story.id).select_related("move").latest("seq")
     assert (step.move.code, step.role, step.facts["level"]) == ("escalate", "system", 1)
     assert step.note
+
+
+def test_an_escalation_is_told_once_with_its_stage(cast: Cast) -> None:
+    story = cast.case("dispatched")
+    work_off(story.clock("handle").due_at)
+    lines = detail(cast("dispatcher"), story.id).timeline
+    steps = [line for line in lines if line.kind == "step" and line.what.move.code == "escalate"]
+    clocks = [line.what.event.partition("@")[0] for line in lines if line.kind == "clock"]
+    assert [(line.cause.event.partition("@")[0], line.cause.clock.stage) for line in steps if line.cause] == [
+        ("escalate:1", "handle")
+    ]
+    assert len(steps) == 1
+    assert clocks == ["warn", "due"], "and not the escalation again"
 
 
 def test_one_batch_after_the_other(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

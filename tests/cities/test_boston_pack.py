@@ -200,3 +200,7 @@ def test_our_judgement_is_the_citys_and_the_moment_of_the_copy_can_be_told() -> 
     assert (judged_late[late | timely] == late[late | timely]).all()
     assert int((~(late | timely)).sum()) == 102
     assert len(frame()) == HALF_YEAR
+
+
+def test_every_function_of_a_department_has_a_name() -> None:
+    assert set(yaml("city")["functions"]) == {row["function"] for row in rows("departments")} - {""}

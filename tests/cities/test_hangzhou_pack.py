@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections import Counter
 from datetime import date, datetime
 from functools import cache
@@ -339,7 +340,16 @@ def zone_time(text: str, zone: ZoneInfo) -> datetime:
 def test_parameters_have_unit_meaning_source_and_values() -> None:
     content = document("parameters.yaml")
     assert all(entry["unit"] and entry["meaning"] and entry["source"] for entry in content.values())
+    for field in ("meaning", "source"):
+        assert all(re.search(r"[\u4e00-\u9fff]", entry[field]) and entry[f"{field}_en"] for entry in content.values())
     assert Parameters.from_dict(content).at("returns_before_last_resort", date(2026, 1, 1)) == 2
+
+
+def test_every_function_of_a_department_has_a_name() -> None:
+    used = {row["function"] for row in table("departments.csv")} - {""}
+    named = document("city.yaml")["functions"]
+    assert set(named) == used
+    assert all(re.search(r"[\u4e00-\u9fff]", name["label"]) and name["label_en"].isascii() for name in named.values())
 
 
 def test_posts_refer_to_accounts_departments_and_divisions() -> None:

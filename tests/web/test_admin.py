@@ -162,9 +162,9 @@ def test_escalation_and_words_of_notices_are_saved(admin: Client) -> None:
     assert admin.post("/admin/escalation/save", {**form, "seen": "1", "why": "简化", "do": "save"}).status_code == 302
     part = Part.objects.get(name="escalation", city__name="hangzhou", active=True)
     assert part.value["levels"] == [{"level": 1, "after": "0m", "notify": ["handler"], "at": "unit", "because": "到期"}]
-    words = {"kind": "due", "subject_zh-hans": "【超时】{number}", "seen": "0", "why": "统一用语", "do": "save"}
+    words = {"kind": "due", "subject_zh-hans": "【超期】{number}", "seen": "0", "why": "统一用语", "do": "save"}
     assert admin.post("/admin/notices/save", words).status_code == 302
-    assert "【超时】HZ-" in admin.get("/admin/notices").content.decode()
+    assert "【超期】HZ-" in admin.get("/admin/notices").content.decode()
     wrong = admin.post("/admin/notices/save", {**words, "seen": "1", "subject_zh-hans": "{telephone}"})
     assert wrong.status_code == 422
     assert "telephone" in wrong.content.decode()

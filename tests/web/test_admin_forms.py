@@ -64,7 +64,7 @@ def test_looking_at_a_change_does_not_hide_that_of_another(admin: Client, second
 
 
 def test_looking_at_a_part_does_not_hide_the_change_of_another(admin: Client, second: Account) -> None:
-    form = {"kind": "due", "subject_zh-hans": "超时", "seen": "0", "why": "统一"}
+    form = {"kind": "due", "subject_zh-hans": "超期", "seen": "0", "why": "统一"}
     other = Client(headers={"Accept-Language": "en"})
     other.force_login(second)
     assert other.post("/admin/notices/save", {**form, "do": "save"}).status_code == 302
@@ -146,6 +146,55 @@ def test_parameters_are_told_in_the_language_of_their_reader(browser: Browser) -
     assert "08:00、20:00" in page  # and not as a program writes a list
     assert "[&#39;" not in page
     assert '<span class="muted">天</span>' in page
+    told = re.findall(r'<p class="small muted">(.*?)</p>', page)
+    assert len(told) == len(heads)
+    assert not [words for words in told if re.search(r"[a-z]{4}", words.replace("<br>", ""))], (
+        "English on a Chinese page"
+    )
+    assert "15至60日" in page
+
+
+def test_meanings_and_sources_are_edited_in_both_languages(admin: Client, hangzhou: City) -> None:
+    assert _parameter(admin, source_en="a rule of the city", source="市里规定") == 302
+    forget()
+    entry = catalog(hangzhou.pk).parts["parameters"]["reopen_window_days"]
+    assert (entry["source"], entry["source_en"]) == ("市里规定", "a rule of the city")
+    assert "a rule of the city" in admin.get("/admin/parameters").content.decode()
+
+
+def test_functions_have_names_in_the_language_of_their_reader(browser: Browser) -> None:
+    admin = browser("admin")
+    for language, name in (("zh-hans", "环境卫生"), ("en", "Sanitation")):
+        Account.objects.filter(username="admin").update(language=language)
+        listed = admin.get("/admin/departments?q=330106-HW").content.decode()
+        assert f'{name}<span class="line"><code>sanitation</code>' in listed
+        assert name in admin.get("/rules/edit").content.decode()
+    Account.objects.filter(username="admin").update(language="zh-hans")
+    rules = admin.get("/rules").content.decode()
+    assert "负责市政设施的单位" in rules
+    assert '<option value="water">供水</option>' in admin.get("/admin/departments/one").content.decode()
+
+
+def test_each_line_of_a_refused_form_names_its_field_and_leads_to_it(browser: Browser) -> None:
+    admin = browser("admin")
+    Account.objects.filter(username="admin").update(language="zh-hans")
+    form = values(admin, TYPE) | {"do": "save", "why": "调整"}
+    for wrong, name, place in (
+        ({"handle_amount": "3.5"}, "处置", "handle_amount"),
+        ({"severity": "9"}, "严重程度", "severity"),
+        ({"kind": "a kind"}, "种类", "kind"),
+        ({"since": "tomorrow", "handle_amount": "6"}, "新时限起算时间", "since"),
+        ({"why": " "}, "修改理由", "why"),
+    ):
+        answer = admin.post("/admin/types/save", {**form, **wrong})
+        page = answer.content.decode()
+        summary = page[page.index("error-summary") :]
+        [line] = re.findall(r"<li>(.*?)</li>", summary[: summary.index("</ul>")], flags=re.S)
+        assert answer.status_code == 422
+        assert name in line, line
+        assert f'href="#{place}"' in line
+        assert f'id="{place}"' in page
+        assert not re.search(r"severity |kind |_limit", re.sub(r"<[^>]+>", "", line)), line
 
 
 def test_refused_words_of_a_notice_name_the_field_of_the_form(admin: Client) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web import axe
 from tests.web.browsing import PHONE, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -36,6 +37,26 @@ def test_a_limit_is_changed_looked_at_and_taken_back(site: Site) -> None:
         expect(page.locator("#handle_amount")).to_have_value(before)
         page.goto("/admin/changes")
         expect(page.get_by_text("恢复原时限")).to_be_visible()
+    assert not site.complaints
+
+
+def test_a_move_is_changed_with_its_diagram_and_taken_back(site: Site) -> None:
+    with site.page("admin") as page:
+        page.goto("/admin/moves?kind=urban")
+        page.locator("#move-accept h3 a").click()
+        page.get_by_label("核查员").first.check()
+        page.locator("button[value=check]").click()
+        expect(page.locator(".checked .changes")).to_contain_text("核查员")
+        expect(page.locator(".checked svg.life")).to_be_visible()
+        assert axe.findings(page) == []
+        save(page, "夜班人手不足")
+        expect(page.locator("#move-accept")).to_contain_text("核查员")
+        page.locator("#history a.btn").first.click()
+        expect(page.locator(".checked .changes")).to_contain_text("核查员")
+        page.fill("#why", "恢复原来的分工")
+        page.locator("main form button.btn-primary").click()
+        expect(page.locator("#history")).to_contain_text("恢复原来的分工")
+        expect(page.locator("#move-accept")).not_to_contain_text("核查员")
     assert not site.complaints
 
 

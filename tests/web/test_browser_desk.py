@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import running
+from tests.web import axe
 from tests.web.browsing import PHONE, Site
 from tests.web.conftest import photo
 
@@ -139,6 +140,31 @@ def test_a_saved_view_stays_and_says_how_many(site: Site) -> None:
         page.get_by_text("保存此列表").click()
         page.get_by_role("button", name="删除").click()
         expect(page.locator(".views a.is-own")).to_have_count(0)
+
+
+def test_columns_are_chosen_by_keyboard_and_a_telephone_keeps_its_own(site: Site) -> None:
+    name = title()
+    reported(name)
+    with desk(site, "operator") as page:
+        page.goto(f"/desk?view=all&q={name}")
+        page.locator("summary", has_text="显示列").focus()
+        page.keyboard.press("Enter")
+        assert axe.findings(page) == []
+        page.focus("[name=column][value=state]")
+        page.keyboard.press("Space")
+        page.focus("[name=column][value=moved]")
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        expect(page.locator("table.cases thead")).to_contain_text("最近办理")
+        expect(page.locator("table.cases thead")).not_to_contain_text("状态")
+        expect(page.locator("tr[data-row] .tag-open")).to_be_hidden()
+        page.set_viewport_size(PHONE)
+        expect(page.locator("tr[data-row] .tag-open")).to_be_visible()
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.locator("summary", has_text="显示列").click()
+        page.get_by_role("button", name="恢复默认列").click()
+        expect(page.locator("table.cases thead")).to_contain_text("状态")
+    assert not site.complaints
 
 
 def test_what_is_new_is_told_and_nothing_moves(site: Site) -> None:

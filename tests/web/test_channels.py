@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from chengshu.core.ids import new_id
-from chengshu.parties.models import Audit, Channel, Delivery, Notice, Quiet
+from chengshu.parties.models import Account, Audit, Channel, Delivery, Notice, Quiet
 from chengshu.parties.principal import Principal
 from tests.web.conftest import Browser, Who
 
@@ -134,3 +134,13 @@ def test_a_citizen_is_led_to_the_page_they_may_see(browser: Browser, who: Who) -
     for username, page in (("citizen", "/follow/"), ("handler", "/cases/")):
         failed(who(username))
         assert f'href="{page}HZ-20260302-000001"' in browser(username).get("/account/deliveries").content.decode()
+
+
+def test_a_citizen_without_channels_is_told_what_they_can_do(browser: Browser, settings: Any) -> None:
+    settings.EMAIL_HOST, settings.NOTICE_SERVICES = "", {}
+    Account.objects.filter(username="citizen").update(language="en")
+    page = browser("citizen").get("/account/channels").content.decode()
+    card = page[page.index("Add a channel") :][:1200]
+    assert "administrator" not in card
+    assert 'href="/notices"' in card
+    assert 'href="/mine"' in card

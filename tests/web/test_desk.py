@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 
 from chengshu.cases import evidence, looks
-from chengshu.cases.models import Case
+from chengshu.cases.due import fire
+from chengshu.cases.models import Case, Clock
 from chengshu.parties import throttle
 from chengshu.parties.models import Access, Account, Audit
 from chengshu.web.desk import palette, saved
@@ -330,3 +331,40 @@ def test_evidence_with_a_move_by_bulk_form_stays_out(browser: Browser, case: Mak
     answer = browser("handler").post("/desk/move", {"move": "handle", "case": chosen(made), "evidence": upload()})
     assert answer.status_code == 302
     assert Case.objects.select_related("state").get(pk=made.pk).state.code == "handling"
+
+
+def heads(page: bytes) -> list[str]:
+    head = page.decode().partition("<thead>")[2].partition("</thead>")[0]
+    return [words for words in re.findall(r"<th>(.*?)</th>", head) if "<" not in words]
+
+
+def test_the_list_shows_the_columns_that_its_reader_chose(browser: Browser, case: MakeCase) -> None:
+    case(1)
+    client, address = browser("shift"), "/desk?view=open"
+    Account.objects.filter(username="shift").update(language="en")
+    assert heads(client.get(address).content) == ["Case", "State", "Due", "Unit", "Place", "Reported"]
+    answer = client.post("/desk/columns", {"column": ["major", "due", "nonsense", "moved"], "next": address})
+    assert answer["Location"] == address
+    shown = client.get(address)
+    assert heads(shown.content) == ["Case", "Due", "Class", "Last step"]
+    row = shown.content.decode().partition("<tbody>")[2].partition("</tr>")[0]
+    cells = re.findall(r'<td class="([a-z -]*)">', row)
+    assert len(cells) == 7, "a telephone keeps state, due and unit"
+    assert [cell.strip() for cell in cells if "d-md-none" in cell] == ["nowrap d-md-none", "blank d-md-none"]
+    assert Account.objects.get(username="shift").columns == ["due", "major", "moved"]
+    assert heads(browser("operator").get(address).content)[1:] != ["Due", "Class", "Last step"]
+    client.post("/desk/columns", {"column": ["due"], "usual": "yes"})
+    assert Account.objects.get(username="shift").columns is None
+    client.post("/desk/columns", {})
+    assert heads(client.get(address).content) == ["Case"]
+
+
+def test_an_escalation_stands_once_in_the_story(browser: Browser, case: MakeCase) -> None:
+    made = case(3)
+    Account.objects.filter(username="shift").update(language="en")
+    fire(Clock.objects.get(case=made, stage="handle").due_at)
+    page = browser("shift").get(f"/cases/{made.number}").content.decode()
+    story = page[page.index('<ol class="timeline">') :].partition("</ol>")[0]
+    assert story.count("Escalated to level 1: Handling") == 1
+    assert "<b>Escalate</b>" not in story
+    assert "到期未完成" in story, "the reason stands beside it"

@@ -72,11 +72,12 @@ class Act:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One line of the timeline: a report, step, file or clock event."""
+    """One line of the timeline: a report, step, file or clock event; `cause` is the event that a step of escalation tells of."""
 
     at: datetime
     kind: str
     what: Any
+    cause: ClockEvent | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,10 +145,24 @@ def _timeline(
     reports: Sequence[Report], steps: Sequence[Step], evidence: Sequence[Evidence], events: Sequence[ClockEvent]
 ) -> tuple[Event, ...]:
     lines = [Event(at=r.received_at, kind="report", what=r) for r in reports if r.verdict != "opened"]
-    lines += [Event(at=s.at, kind="step", what=s) for s in steps]
+    causes = _causes(steps, events)
+    lines += [Event(at=s.at, kind="step", what=s, cause=causes.get(s.seq)) for s in steps]
     lines += [Event(at=e.at, kind="evidence", what=e) for e in evidence if e.seq is None]
-    lines += [Event(at=e.at, kind="clock", what=e) for e in events]
+    lines += [Event(at=e.at, kind="clock", what=e) for e in events if e not in causes.values()]
     return tuple(sorted(lines, key=lambda line: line.at))
+
+
+def _causes(steps: Sequence[Step], events: Sequence[ClockEvent]) -> dict[int, ClockEvent]:
+    """By the number of each step of escalation the clock event that made it: both say the same, so one line tells it."""
+    left = sorted((e for e in events if e.event.startswith("escalate:")), key=lambda event: event.at)
+    found: dict[int, ClockEvent] = {}
+    for step in steps:
+        level = step.facts.get("level") if "escalate" in step.move.does else None
+        cause = next((e for e in left if e.event.startswith(f"escalate:{level}@") and e.at <= step.at), None)
+        if cause is not None:
+            found[step.seq] = cause
+            left.remove(cause)
+    return found
 
 
 def acts(principal: Principal, case: Case, now: datetime, *, roles: Collection[Role] = ()) -> tuple[Act, ...]:

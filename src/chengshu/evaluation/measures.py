@@ -177,7 +177,7 @@ def _stage(stage: str, zh: str, en: str, done: str, kinds: frozenset[Kind]) -> M
         good_label=Words(zh=f"按期{zh}数", en=f"{done.capitalize()} in time"),
         definition=Words(
             zh=f"应{zh}数：{zh}时限在统计期内到期的计时数，不含评价时挂账的、不予受理、撤回或并案的、因退单而停止的；"
-            f"按期{zh}数：其中在到期时刻或之前完成的，逾期仍未完成的不计。",
+            f"按期{zh}数：其中在到期时刻或之前完成的，超期仍未完成的不计。",
             en=f"Due: {stage} clocks whose due time lies in the period and had come, but for those of cases that rest or"
             " were rejected, withdrawn or merged, and those that a return stopped."
             " In time: those stopped at or before their due time; one that still runs is not.",

@@ -167,7 +167,7 @@ def _dated(old: TypeRow, content: Mapping[str, str], since: datetime | None, cit
 
 
 def propose_part(city: City, name: str, value: Any) -> Proposal:
-    """Another value of a part: escalation, calendar, parameters or notices.
+    """Another value of a part: escalation, calendar, parameters, notices or types of things.
 
     Raises:
         Mistakes: everything that is wrong by its schema and by what it names.
@@ -194,6 +194,8 @@ def _check_part(pack: Pack, name: str, document: Document, mend: Mend) -> None:
             rule_files.check_parameters(document, mend)
         case "notices":
             rule_files.check_notices(document, mend)
+        case "thing_types":
+            rule_files.check_thing_types(document, _codes(pack), pack.types, mend)
 
 
 def save(principal: Principal, proposal: Proposal, *, why: str, seen: str, how: str = EDIT) -> Revision | None:
@@ -265,7 +267,7 @@ def _with(
 ) -> list[Record]:
     """The records of a table with the one of the form, which must fit the schema."""
     own = Record(where=FORM, content={name: str(content.get(name, "")).strip() for name in schema.columns(name)})
-    good = schema.good_records(name, FORM, [own], mend)
+    good = [own] if schema.good_form(name, own.content, mend) else []
     if key and content.get("code") != key:
         mend.wrong(FORM, _("The code of an entry cannot change."), _("Make a new entry, and retire this one."))
     return [*_records(others), *good]
@@ -300,12 +302,16 @@ def _rules_wrong(pack: Pack) -> list[Any]:
     part = next((part for part in pack.parts if part.name == "dispatch"), None)
     if part is None:
         return []
-    mend, divisions = Mend(), Divisions.of(pack.divisions)
-    departments = {row.code: row for row in pack.departments}
-    codes = Codes(divisions=divisions, departments=departments, kinds=frozenset(k.code for k in pack.kinds))
+    mend = Mend()
     document = Document(name="dispatch.yaml", where="dispatch", content=part.value, marked=None)
-    rule_files.check_dispatch(document, codes, pack.types, mend)
+    rule_files.check_dispatch(document, _codes(pack), pack.types, mend)
     return mend.mistakes
+
+
+def _codes(pack: Pack) -> Codes:
+    departments = {row.code: row for row in pack.departments}
+    kinds = frozenset(kind.code for kind in pack.kinds)
+    return Codes(divisions=Divisions.of(pack.divisions), departments=departments, kinds=kinds)
 
 
 def earlier(city: City, table: str, number: int) -> tuple[str, dict[str, str]]:

@@ -28,8 +28,16 @@ NEEDED = (
     "calendar.yaml",
     "parameters.yaml",
 )
-OPTIONAL = ("division_changes.csv", "boundaries.geojson", "limits.csv", "posts.yaml", "sources.yaml", "notices.yaml")
-PARTS = ("dispatch", "escalation", "calendar", "parameters", "sources", "notices")
+OPTIONAL = (
+    "division_changes.csv",
+    "boundaries.geojson",
+    "limits.csv",
+    "posts.yaml",
+    "sources.yaml",
+    "notices.yaml",
+    "thing_types.yaml",
+)
+PARTS = ("dispatch", "escalation", "calendar", "parameters", "sources", "notices", "thing_types")
 
 
 def digest(folder: Path) -> str:
@@ -176,6 +184,8 @@ class _Reading:
                     rule_files.check_sources(document, self.folder, self.mend)
                 case "notices":
                     rule_files.check_notices(document, self.mend)
+                case "thing_types":
+                    rule_files.check_thing_types(document, codes, types, self.mend)
         return tuple(PartRow(where=d.where, name=name, value=d.content) for name, d in documents.items())
 
 

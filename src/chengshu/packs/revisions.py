@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import Q
+
 from chengshu.packs.living import PACK, Living
 from chengshu.packs.models import Alteration, Revision
 from chengshu.packs.plan import PARTS, Action, Change, Plan
@@ -113,9 +115,16 @@ def of_row(city: int, table: str, key: str) -> list[Alteration]:
     return list(found.select_related("revision__account", "revision__post").order_by("-pk"))
 
 
+def of_life(city: int, kind: str) -> list[Alteration]:
+    """The changes of a kind of case, its states and its moves, newest first."""
+    own = Q(table="kinds", key=kind) | Q(table__in=("states", "moves"), key__startswith=f"{kind}/")
+    found = Alteration.objects.filter(own, city=city)
+    return list(found.select_related("revision__account", "revision__post").order_by("-pk"))
+
+
 def last_by(city: int, table: str, key: str) -> str:
-    """Who changed a row last; empty for the pack."""
-    found = of_row(city, table, key)[:1]
+    """Who changed a row, or anything of a kind of case, last; empty for the pack."""
+    found = of_life(city, key)[:1] if table == "kinds" else of_row(city, table, key)[:1]
     return next((a.revision.account.name for a in found if a.revision.account), "")
 
 

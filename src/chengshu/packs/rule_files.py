@@ -19,6 +19,7 @@ from chengshu.packs.records import CityRow, TypeRow
 from chengshu.packs.source import Document, Mend
 from chengshu.packs.work_files import DEPARTMENTS, TYPES, Codes
 from chengshu.parties import notices_text
+from chengshu.sensing import kinds
 
 # Parameters that the platform itself asks for; scenes bring their own.
 NEEDED_PARAMETERS = ("reopen_window_days", "duplicate_radius_m", "duplicate_window_h", "returns_before_last_resort")
@@ -139,9 +140,36 @@ def check_notices(document: Document, mend: Mend) -> None:
             mend.wrong(document.at("templates"), f"{mistake.where}: {mistake.what}", mistake.remedy)
 
 
+def check_thing_types(document: Document, codes: Codes, types: Sequence[TypeRow], mend: Mend) -> None:
+    """What is late is silent later, and who mends it and by which case type is in the pack."""
+    functions = {department.function for department in codes.departments.values()}
+    named = [(("types", code), rule) for code, rule in document.content["types"].items()]
+    for path, rule in [(("default",), document.content.get("default", {})), *named]:
+        name = path[-1]
+        if "late" in rule and "silent" in rule and kinds.seconds(rule["late"]) >= kinds.seconds(rule["silent"]):
+            what = _("{name} is silent before it is late.").format(name=name)
+            mend.wrong(document.at(*path), what, _("Let `silent` be longer than `late`."))
+        if (wanted := rule.get("function")) and wanted not in functions and mend.judges(DEPARTMENTS):
+            what = _("{name} is mended by the function {function}, which no department has.").format(
+                name=name, function=wanted
+            )
+            mend.wrong(document.at(*path), what, _("Use a function of departments.csv."))
+        if (case := rule.get("case_type")) and case not in {row.code for row in types} and mend.judges(TYPES):
+            mend.wrong(
+                document.at(*path), _("there is no case type {code}.").format(code=case),
+                _("Use a code of case_types.csv."),
+            )  # fmt: skip
+
+
 def check_sources(document: Document, folder: Path, mend: Mend) -> None:
-    """Each source has its own name, its file is in the pack, and its zone exists."""
+    """Each source has its own name, its file is in the pack, and its zone exists; each kind is observed once."""
     seen: set[str] = set()
+    kinds: set[str] = set()
+    for i, entry in enumerate(document.content.get("observed", [])):
+        if entry["kind"] in kinds:
+            what = _("the kind {name} is observed twice.").format(name=entry["kind"])
+            mend.wrong(document.at("observed", i), what, _("Leave one."))
+        kinds.add(entry["kind"])
     for i, source in enumerate(document.content["sources"]):
         where = document.at("sources", i)
         if source["name"] in seen:

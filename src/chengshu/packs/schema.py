@@ -6,7 +6,7 @@ A schema's `description` says what would be right; it is a sentence of the catal
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -56,6 +56,14 @@ def good_records(name: str, file: str, records: Iterable[Record], mend: Mend) ->
     return good
 
 
+def good_form(name: str, content: Mapping[str, str], mend: Mend) -> bool:
+    """Whether a form fits the schema of a row; the `where` of each mistake is the field, so that a page can name it."""
+    errors = list(validator(name).iter_errors(content))
+    for error in errors:
+        mend.wrong(str(next(iter(error.absolute_path), "")), *words(error, _("this")))
+    return not errors
+
+
 def good_document(name: str, document: Document, mend: Mend) -> bool:
     """Whether a YAML file fits its schema; every mistake is noted with its own line."""
     errors = list(_leaves(validator(name).iter_errors(document.content)))
@@ -90,9 +98,9 @@ def _unknown(error: ValidationError) -> list[str]:
     return [key for key in instance if key not in known]
 
 
-def words(error: ValidationError) -> tuple[str, str]:
-    """What is wrong, and what to write instead."""
-    name = ".".join(str(step) for step in error.absolute_path) or _("this")
+def words(error: ValidationError, name: str = "") -> tuple[str, str]:
+    """What is wrong, and what to write instead; the wrong thing is called `name`, or by its path."""
+    name = name or ".".join(str(step) for step in error.absolute_path) or _("this")
     schema: Any = error.schema
     if error.validator == "required":
         missing = [key for key in schema["required"] if key not in _mapping(error.instance)]

@@ -53,6 +53,9 @@ class Account(AbstractBaseUser):
         City, models.PROTECT, null=True, related_name="+", help_text="whose administrators see it before it has a post"
     )
     tours = ArrayField(models.TextField(), default=list, db_default=[], help_text="roles whose first tour it has seen")
+    columns = ArrayField(
+        models.TextField(), null=True, help_text="of its list of cases on the desk, where it chose them"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "username"

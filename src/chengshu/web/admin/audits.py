@@ -37,6 +37,7 @@ NAMES = {
     "rules": gettext_noop("Dispatch rules"),
     "pack": gettext_noop("City pack"),
     "user": gettext_noop("On the server's command line"),
+    "thing": gettext_noop("Things that sense"),
 }
 ACTIONS = {
     "login.done": gettext_noop("signed in"),
@@ -70,6 +71,9 @@ ACTIONS = {
     "contact.limit": gettext_noop("looked at personal data more often than is allowed"),
     "outbox.again": gettext_noop("had an event worked on again"),
     "delivery.again": gettext_noop("had a message sent again"),
+    "thing.retired": gettext_noop("put a thing out of use"),
+    "thing.returned": gettext_noop("put a thing into use again"),
+    "thing.changed": gettext_noop("corrected a thing in the register"),
 }
 FACTS = {
     "by": gettext_noop("by"),
@@ -87,6 +91,7 @@ FACTS = {
     "division": gettext_noop("jurisdiction"),
     "kind": gettext_noop("kind"),
     "until": gettext_noop("until"),
+    "thing": gettext_noop("thing"),
 }
 VALUES = {
     "password": gettext_noop("password"),

@@ -19,12 +19,14 @@ from chengshu.web.pages import Request, known, page, respond, text
 
 MOST = 100
 ADDRESSES = {"types": "admin_type", "departments": "admin_department"}
+LIFE = frozenset({"kinds", "states", "moves"})
 PARTS = {
     "dispatch": "rules",
     "escalation": "admin_escalation",
     "calendar": "admin_calendar",
     "parameters": "admin_parameters",
     "notices": "admin_notices",
+    "thing_types": "admin_thing_types",
 }
 
 
@@ -104,6 +106,8 @@ def _row(alteration: Alteration) -> Row:
     href = ""
     if table in ADDRESSES:
         href = f"{reverse(ADDRESSES[table])}?code={quote(key)}"
+    elif table in LIFE:
+        href = f"{reverse('admin_moves')}?kind={quote(key.partition('/')[0])}"
     elif table == "parts" and key in PARTS:
         href = f"{reverse(PARTS[key])}?version={(alteration.after or {}).get('version', '')}"
     return Row(

@@ -40,13 +40,14 @@ class DepartmentsPage:
     show: str
     next: str
     may_edit: bool
+    functions: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choices:
     """What the fields of the form offer, and who holds posts there today."""
 
-    functions: Sequence[str]
+    functions: Mapping[str, str]
     levels: tuple[str, ...]
     kinds: Mapping[str, str]
     posts: Sequence[Post]
@@ -77,6 +78,7 @@ def show(request: Request) -> HttpResponse:
             show=wanted,
             next=f"?q={q}&level={level}&show={wanted}&from={start + SIZE}" if len(found) > start + SIZE else "",
             may_edit=may_edit(request),
+            functions=field_words.functions(known(request)),
         ),
     )
 
@@ -102,7 +104,7 @@ def _check(form: Form) -> None:
     form.require("name", _("Enter the name."))
     form.require("division", _("Enter the code of its jurisdiction."))
     if not form.require("code", _("Enter a code.")).replace("-", "").replace("_", "").replace(".", "").isalnum():
-        form.errors.setdefault("code", _("Use letters, digits and . _ - only."))
+        form.errors.setdefault("code", _("Use letters, digits and . _ - only in the code."))
 
 
 def _propose(request: Request, city: City, content: Mapping[str, str], key: str) -> Proposal:
@@ -115,7 +117,7 @@ def _choices(request: Request) -> Choices:
     if code in catalog.department_codes:
         own = staff.holding(Post.objects.filter(department=catalog.department_codes[code]), catalog.city)
     return Choices(
-        functions=sorted(name for name in catalog.functions if name),
+        functions=field_words.functions(catalog),
         levels=LEVELS,
         kinds=field_words.KINDS,
         posts=list(own.select_related("account").order_by("role", "pk")[:50]),

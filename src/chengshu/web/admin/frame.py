@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
@@ -26,6 +26,7 @@ from chengshu.web.pages import P, Request, View, known, text
 ADMIN = frozenset({Role.ADMINISTRATOR})
 READERS = ADMIN | {Role.STEWARD, Role.ANALYST}
 LONGEST_WHY = 500
+Field = Callable[[str], tuple[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,10 +53,26 @@ class Past:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Trouble:
+    """One mistake in words: where it is, and the place on the page if that is a field of the form."""
+
+    where: str
+    what: str
+    remedy: str
+    place: str = ""
+
+    @classmethod
+    def of(cls, mistake: Mistake, field: Field) -> Trouble:
+        place, called = field(mistake.where)
+        where = called or (mistake.where if mistake.where != editing.FORM else "")
+        return cls(where=where, what=mistake.what, remedy=mistake.remedy, place=place)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Wrong:
     """Why a form was refused: mistakes one by one, or one sentence, perhaps with the address where it can be mended."""
 
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Sequence[Trouble] = ()
     sentence: str = ""
     status: int = 422
     href: str = ""
@@ -64,11 +81,15 @@ class Wrong:
         return bool(self.mistakes or self.sentence)
 
     @classmethod
-    def of(cls, error: ChengshuError) -> Wrong:
+    def of(cls, error: ChengshuError, field: Field = lambda _where: ("", "")) -> Wrong:
+        """An error in words; `field` tells the place on the page and the words of what an error calls `where`."""
         if isinstance(error, Mistakes):
-            return cls(mistakes=error.mistakes, status=error.status)
-        sentence = " ".join(filter(None, (_(error.what), _(error.remedy) if error.remedy else "")))
-        return cls(sentence=sentence, status=error.status)
+            return cls(mistakes=[Trouble.of(mistake, field) for mistake in error.mistakes], status=error.status)
+        what, remedy = _(error.what), _(error.remedy) if error.remedy else ""
+        if field(error.where)[1]:
+            own = Mistake(where=error.where, what=what, remedy=remedy)
+            return cls(mistakes=[Trouble.of(own, field)], status=error.status)
+        return cls(sentence=" ".join(filter(None, (what, remedy))), status=error.status)
 
 
 def changed_wrong(city: City, proposal: Proposal, seen: str) -> Wrong:

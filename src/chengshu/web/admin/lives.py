@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 from markupsafe import Markup
 
 from chengshu.cases.catalog import Catalog
 from chengshu.cases.models import Kind, Move, State
+from chengshu.packs.records import OPEN, Pack
 from chengshu.parties.roles import STAFF, Role
 from chengshu.web import words
-from chengshu.web.admin import diagram
+from chengshu.web.admin import diagram, life_changes
 from chengshu.web.admin.diagram import Arrow, Box
-from chengshu.web.admin.field_words import word
+from chengshu.web.admin.field_words import DOES, NEEDS, word
+from chengshu.web.admin.frame import READERS, Past, may_edit
 from chengshu.web.context import DESK
 from chengshu.web.pages import Request, known, page, respond, text
 from chengshu.web.words import local
-
-NEEDS = {
-    "unit": gettext_noop("a unit"),
-    "note": gettext_noop("words"),
-    "type": gettext_noop("a case type"),
-    "evidence": gettext_noop("evidence"),
-    "type_evidence": gettext_noop("the evidence that its case type asks for"),
-    "rating": gettext_noop("a rating"),
-    "tasks_done": gettext_noop("that all assisting tasks are done"),
-    "task": gettext_noop("an open task of one's own unit"),
-    "target": gettext_noop("another case"),
-    "until": gettext_noop("a time"),
-    "tracker": gettext_noop("a person who tracks"),
-    "window": gettext_noop("to be within the time for reopening"),
-    "undo": gettext_noop("to be done at once, by who made the step"),
-}
-DOES = {
-    "create_task": gettext_noop("gives the unit a task"),
-    "finish_tasks": gettext_noop("finishes the tasks"),
-    "cancel_tasks": gettext_noop("takes the tasks back"),
-    "task_done": gettext_noop("marks the task as done"),
-    "count_return": gettext_noop("counts a return"),
-    "count_rework": gettext_noop("counts a rework"),
-    "merge": gettext_noop("joins the case to another"),
-    "split": gettext_noop("gives another unit a task"),
-    "urge": gettext_noop("counts an urging"),
-    "track": gettext_noop("names a tracker"),
-    "escalate": gettext_noop("raises the level of escalation"),
-    "extend": gettext_noop("moves the due time"),
-    "undo": gettext_noop("takes the step back"),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +49,20 @@ class LifePage:
     picture: Markup
     states: Sequence[tuple[State, Sequence[Told]]]
     moves: Sequence[Told]
+    may_edit: bool
+    history: Sequence[Past] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """A move from one state to another as the diagram shows it; `title` is what a pointer is told."""
+
+    code: str
+    label: str
+    title: str
+    start: str
+    end: str
+    undo: bool
 
 
 @page(roles=DESK | {Role.ADMINISTRATOR, Role.STEWARD})
@@ -95,12 +80,18 @@ def show(request: Request) -> HttpResponse:
         LifePage(
             kinds=kinds,
             kind=kind,
-            picture=_picture(kind, states, moves, told),
+            picture=picture(
+                local(kind, "label"),
+                [(s.code, local(s, "label"), s.phase) for s in states],
+                list(_drawn(catalog, moves, told)),
+            ),
             states=[
                 (s, [told[c] for c, rows in moves.items() if any(m.from_state_id == s.pk for m in rows)])
                 for s in states
             ],
             moves=list(told.values()),
+            may_edit=may_edit(request),
+            history=life_changes.history(catalog, kind.code) if request.principal.role in READERS else None,
         ),
     )
 
@@ -111,7 +102,7 @@ def _rank(state: State) -> int:
 
 def _moves(catalog: Catalog, kind: Kind) -> dict[str, list[Move]]:
     """The moves of a kind by code, in the order of the pack; not the opening, which every case has."""
-    rows = [m for m in catalog.moves.values() if m.kind_id == kind.pk and m.code != "open"]
+    rows = [m for m in catalog.moves.values() if m.kind_id == kind.pk and m.code != OPEN]
     found: dict[str, list[Move]] = {}
     for move in sorted(rows, key=lambda m: (m.rank, catalog.states[m.from_state_id].rank)):
         found.setdefault(move.code, []).append(move)
@@ -129,7 +120,7 @@ def _told(catalog: Catalog, rows: Sequence[Move]) -> Told:
         end=_("stays") if stays else local(catalog.states[move.to_state_id], "label"),
         roles=_roles(move.roles),
         needs=[word(NEEDS, code) for code in move.needs],
-        not_who=[_("who reported it") if code == "open" else labels.get(code, code) for code in move.not_who],
+        not_who=[_("who reported it") if code == OPEN else labels.get(code, code) for code in move.not_who],
         does=[word(DOES, code) for code in move.does],
         clocks=list(_clocks(move)),
         why=local(move, "why"),
@@ -154,16 +145,35 @@ def _clocks(move: Move) -> Iterable[str]:
             yield sentence % {"stages": named}
 
 
-def _picture(kind: Kind, states: Sequence[State], moves: dict[str, list[Move]], told: dict[str, Told]) -> Markup:
-    codes = {state.pk: state.code for state in states}
-    stays = {pk: sum(m.from_state_id == pk == m.to_state_id for rows in moves.values() for m in rows) for pk in codes}
-    boxes = [Box(code=s.code, label=local(s, "label"), phase=s.phase, stays=stays[s.pk]) for s in states]
-    ends: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+def _drawn(catalog: Catalog, moves: dict[str, list[Move]], told: dict[str, Told]) -> Iterable[Drawn]:
+    states = catalog.states
     for code, rows in moves.items():
+        title = f"{told[code].label}: {told[code].roles}. {told[code].why}"
         for move in rows:
-            if move.from_state_id != move.to_state_id and "undo" not in move.does:
-                title = f"{told[code].label}: {told[code].roles}. {told[code].why}"
-                pair = codes[move.from_state_id], codes[move.to_state_id]
-                ends.setdefault(pair, []).append((f"#move-{code}", told[code].label, title))
+            ends = {"start": states[move.from_state_id].code, "end": states[move.to_state_id].code}
+            yield Drawn(code=code, label=told[code].label, title=title, undo="undo" in move.does, **ends)
+
+
+def drawn(pack: Pack, kind: str) -> Markup:
+    """The life of a kind as a pack has it: the preview of a change."""
+    states = [(s.code, local(s, "label"), s.phase) for s in pack.states if s.kind == kind and s.phase != "new"]
+    moves = [
+        Drawn(
+            code=m.code, label=local(m, "label"), title=f"{local(m, 'label')}: {_roles(m.roles)}. {local(m, 'why')}",
+            start=m.from_state, end=m.to_state, undo="undo" in m.does,
+        )
+        for m in sorted(pack.moves, key=lambda m: m.rank) if m.kind == kind and m.code != OPEN
+    ]  # fmt: skip
+    return picture(next(local(k, "label") for k in pack.kinds if k.code == kind), states, moves)
+
+
+def picture(title: str, states: Sequence[tuple[str, str, str]], moves: Sequence[Drawn]) -> Markup:
+    """States as boxes (code, words, phase) and moves as arrows; taking a step back is not drawn."""
+    stays = Counter(move.start for move in moves if move.start == move.end)
+    boxes = [Box(code=code, label=label, phase=phase, stays=stays[code]) for code, label, phase in states]
+    ends: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    for move in moves:
+        if move.start != move.end and not move.undo:
+            ends.setdefault((move.start, move.end), []).append((f"#move-{move.code}", move.label, move.title))
     arrows = [Arrow(start=start, end=end, moves=own) for (start, end), own in ends.items()]
-    return diagram.draw(boxes, arrows, title=local(kind, "label"))
+    return diagram.draw(boxes, arrows, title=title)

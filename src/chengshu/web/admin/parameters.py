@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,21 +18,25 @@ from chengshu.web.admin import frame, parameter_words, parts
 from chengshu.web.admin.frame import ADMIN, READERS
 from chengshu.web.pages import Request, known, page, text
 
+TEXTS = ("meaning", "meaning_en", "source", "source_en")  # in the city's language, and in English where that is another
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shown:
-    """A parameter in words, with its value of today and all its dated values, newest first, each whether it is to come."""
+    """A parameter in words, with its value of today and all its dated values, newest first, each whether it is to come.
+
+    `written` holds its texts as the pack has them, by the names of the form's fields; `like` is how a value is typed.
+    """
 
     name: str
     label: str
     meaning: str
-    meaning_zh: str
-    meaning_en: str
     unit: str
     source: str
+    written: Mapping[str, str]
     today: str
     values: Sequence[tuple[str, str, bool]]
-    written: str
+    like: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +65,7 @@ def _read(request: Request, value: Any) -> Any:
     if name not in value:
         raise Invalid(_("There is no such parameter."), where=name, remedy=_("Choose one of the list."))
     entry = value[name]
-    for field in ("meaning", "meaning_en", "source"):
+    for field in TEXTS:
         if given := text(request, field, 1_000):
             entry[field] = given
     today = datetime.now(known(request).zone).date()
@@ -117,23 +121,22 @@ def _more(request: Request, value: Any, now: Any) -> Choices:
             name=name,
             label=parameter_words.name(name, _meaning(entry)),
             meaning=_meaning(entry),
-            meaning_zh=entry["meaning"],
-            meaning_en=entry.get("meaning_en", ""),
             unit=parameter_words.unit(entry["unit"]),
-            source=entry["source"],
+            source=frame.in_words(entry, "source"),
+            written={field: entry.get(field, "") for field in TEXTS},
             today=parameter_words.value(found.at(name, today)),
             values=[
                 (day, parameter_words.value(v), day > str(today))
                 for day, v in sorted(entry["values"].items(), reverse=True)
             ],
-            written=_written(entry["values"]),
+            like=_like(entry["values"]),
         )
         for name, entry in sorted(value.items())
     ]
     return Choices(shown=shown, today=str(today), open=text(request, "name", 80))
 
 
-def _written(values: Any) -> str:
+def _like(values: Any) -> str:
     """How a value is typed, shown by the latest: a list is JSON, which nobody guesses."""
     latest = values[max(values)]
     return json.dumps(latest, ensure_ascii=False) if isinstance(latest, list) else str(latest)

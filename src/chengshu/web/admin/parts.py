@@ -17,6 +17,7 @@ from chengshu.core.errors import ChengshuError, NotFound
 from chengshu.packs import editing, revisions
 from chengshu.packs.diff import differences
 from chengshu.places.models import Part
+from chengshu.web.admin import field_words
 from chengshu.web.admin.frame import Difference, Wrong, changed_wrong, may_edit, told, why
 from chengshu.web.pages import Request, known, respond, text
 
@@ -116,7 +117,8 @@ def send(request: Request, kind: Kind) -> HttpResponse:
             return _respond(request, kind, replace(page, seen=seen, wrong=wrong, differences=differences, notes=notes))
         saved = editing.save(request.principal, proposal, why=page.why, seen=seen, how=page.how)
     except ChengshuError as error:
-        return _respond(request, kind, replace(page, wrong=Wrong.of(error)), status=error.status)
+        wrong = Wrong.of(error, field_words.field)
+        return _respond(request, kind, replace(page, wrong=wrong), status=error.status)
     if saved:
         messages.success(request, _("Saved: it counts from now on."))
     else:

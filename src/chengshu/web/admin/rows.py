@@ -16,6 +16,7 @@ from chengshu.packs import editing, revisions
 from chengshu.packs.editing import Proposal
 from chengshu.packs.plan import Action
 from chengshu.places.models import City
+from chengshu.web.admin import field_words
 from chengshu.web.admin.frame import Difference, Past, Wrong, changed_wrong, may_edit, past, told, why
 from chengshu.web.forms import Form
 from chengshu.web.pages import Request, known, respond, text
@@ -124,7 +125,8 @@ def send(request: Request, sheet: Sheet) -> HttpResponse:
         wrong = replace(Wrong.of(error), href=f"{sheet.address()}?code={quote(error.where)}")
         return respond(request, sheet.template, replace(page, wrong=wrong), status=error.status)
     except ChengshuError as error:
-        return respond(request, sheet.template, replace(page, wrong=Wrong.of(error)), status=error.status)
+        wrong = Wrong.of(error, field_words.field)
+        return respond(request, sheet.template, replace(page, wrong=wrong), status=error.status)
 
 
 def _answer(request: Request, sheet: Sheet, page: RowPage, proposal: Proposal, retiring: bool) -> HttpResponse:

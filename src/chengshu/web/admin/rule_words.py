@@ -16,6 +16,7 @@ from ruamel.yaml.events import AliasEvent
 
 from chengshu.cases.catalog import Catalog
 from chengshu.core.errors import Invalid
+from chengshu.web.admin import field_words
 from chengshu.web.words import local, origin, severity
 
 LONGEST = 400_000  # characters of a table
@@ -87,10 +88,11 @@ def _unit(known: Catalog, unit: Any) -> str:
     fitting = [d for d in known.functions.get(function, []) if not level or d.get_level_display() == level]
     if len(fitting) == 1:
         return local(fitting[0], "name")
-    example = local(min(fitting, key=lambda d: d.code), "name") if fitting else function
-    return _("the unit of its %(level)s, such as %(example)s (%(count)s of them)") % {
-        "level": _level(known, level), "example": example, "count": len(fitting),
-    }  # fmt: skip
+    words = {"function": field_words.function(known.city, function), "level": _level(known, level)}
+    if not fitting:
+        return _("the unit for %(function)s of its %(level)s, of which there is none") % words
+    words |= {"example": local(min(fitting, key=lambda d: d.code), "name"), "count": str(len(fitting))}
+    return _("the unit for %(function)s of its %(level)s, such as %(example)s (%(count)s of them)") % words
 
 
 def _level(known: Catalog, level: str) -> str:

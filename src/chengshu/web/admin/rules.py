@@ -16,6 +16,7 @@ from chengshu.core.errors import ChengshuError, Invalid, Mistake, Mistakes
 from chengshu.packs.editing import save_rules
 from chengshu.parties.roles import EDITS_RULES
 from chengshu.places.models import Part
+from chengshu.web.admin import field_words
 from chengshu.web.admin.frame import whole_city
 from chengshu.web.admin.rule_words import LONGEST, Sentence, read, sentences, written
 from chengshu.web.context import RULES
@@ -47,6 +48,7 @@ class EditPage:
     error: str
     tried: table.Simulation | None
     days: int
+    functions: Mapping[str, str]
 
 
 @page(roles=RULES)
@@ -97,7 +99,10 @@ def _form(
     error: str = "",
     tried: table.Simulation | None = None,
 ) -> HttpResponse:
-    page = EditPage(text=body, seen=seen, why=why, mistakes=mistakes, error=error, tried=tried, days=DAYS)
+    functions = field_words.functions(known(request))
+    page = EditPage(
+        text=body, seen=seen, why=why, mistakes=mistakes, error=error, tried=tried, days=DAYS, functions=functions
+    )
     return respond(request, "admin/rules_edit.html", page, status=422 if mistakes or error else 200)
 
 

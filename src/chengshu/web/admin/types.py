@@ -19,6 +19,7 @@ from chengshu.core.limits import Limit, Unit
 from chengshu.packs import editing
 from chengshu.packs.editing import Proposal
 from chengshu.places.models import City
+from chengshu.web import words
 from chengshu.web.admin import rows
 from chengshu.web.admin.frame import ADMIN, READERS, may_edit
 from chengshu.web.forms import Form
@@ -113,13 +114,15 @@ def _check(form: Form) -> None:
     form.require("major", _("Enter the class."))
     form.require("minor", _("Enter the group."))
     if not form.require("code", _("Enter a code.")).replace(".", "").replace("-", "").replace("_", "").isalnum():
-        form.errors.setdefault("code", _("Use letters, digits and . _ - only."))
+        form.errors.setdefault("code", _("Use letters, digits and . _ - only in the code."))
     for stage in STAGES:
         try:
             value = form.get(f"{stage}_limit")
             Limit.parse(value) if value else None
         except Invalid:
-            form.errors[f"{stage}_amount"] = _("Enter a whole number.")
+            form.errors[f"{stage}_amount"] = _("Limit for %(stage)s: enter a whole number.") % {
+                "stage": words.stage(stage)
+            }
 
 
 def _propose(request: Request, city: City, content: Mapping[str, str], key: str) -> Proposal:
@@ -135,10 +138,14 @@ def _since(request: Request) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value).replace(tzinfo=zone)
     except ValueError as error:
-        raise Invalid(_("This is not a time."), where="since", remedy=_("Write it as 2026-01-31T17:30.")) from error
+        raise Invalid(
+            _("This is not a time."), where="limits_since", remedy=_("Write it as 2026-01-31T17:30.")
+        ) from error
     if moment < datetime.now(zone) - timedelta(minutes=5):
         raise Invalid(
-            _("A limit cannot count from a time that has passed."), where="since", remedy=_("Leave it empty for now.")
+            _("A limit cannot count from a time that has passed."),
+            where="limits_since",
+            remedy=_("Leave it empty for now."),
         )
     return moment
 

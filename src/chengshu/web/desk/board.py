@@ -17,6 +17,7 @@ from chengshu.web.context import DESK
 from chengshu.web.desk import saved
 from chengshu.web.desk.asked import HIDDEN, KEPT, ORDERS, VIEWS, Asked, asked, default_view, filters
 from chengshu.web.desk.bulk import Undo, undoable
+from chengshu.web.desk.columns import Columns, columns
 from chengshu.web.desk.lines import Line, lines
 from chengshu.web.desk.offers import Offers, offers
 from chengshu.web.pages import Request, known, page, respond, text
@@ -59,6 +60,7 @@ class DeskPage:
     telephone: str
     dials: bool
     dialled: str
+    columns: Columns
 
     @property
     def filters(self) -> Mapping[str, str]:
@@ -97,14 +99,14 @@ def by_telephone(request: Request) -> HttpResponse:
 def _page(
     request: Request, catalog: Catalog, wanted: Asked, tabs: Sequence[saved.Tab], found: search.Page, now: datetime
 ) -> DeskPage:
-    principal, q = request.principal, wanted.values["q"]
+    principal, q, shown = request.principal, wanted.values["q"], columns(request.user)
     return DeskPage(
         views=tuple(_view(code, wanted) for code in VIEWS if code not in HIDDEN or code == wanted.view),
         tabs=[tab for tab in tabs if tab.pinned or not tab.own],
         tab=next((tab for tab in tabs if str(tab.id) == text(request, "saved", 12)), None),
         asked=wanted,
         orders=[(code, _(name)) for code, name in ORDERS.items()],
-        lines=lines(catalog, found.cases, now),
+        lines=lines(catalog, found.cases, now, more=shown.added),
         next=wanted.href(cursor=found.next) if found.next else "",
         here=request.get_full_path(),
         narrowed=any(wanted.values.values()),
@@ -115,6 +117,7 @@ def _page(
         telephone=telephones.shown(principal, wanted.values["tel"])[0] if wanted.values["tel"] else "",
         dials=principal.role in READS_CONTACT,
         dialled=q if telephones.looks_like(q) else "",
+        columns=shown,
     )
 
 

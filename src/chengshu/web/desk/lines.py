@@ -6,8 +6,8 @@ there took most of the time of the page). Whoever shows a line elsewhere must do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from html import escape
@@ -55,17 +55,27 @@ class Line:
     place: str
     place_text: str
     opened: tuple[str, str]
+    more: tuple[str, ...] = ()
 
 
-def lines(known: Catalog, cases: Iterable[Case], now: datetime) -> tuple[Line, ...]:
-    """The rows of a list in the reader's language and the city's time."""
+def lines(known: Catalog, cases: Iterable[Case], now: datetime, *, more: Sequence[str] = ()) -> tuple[Line, ...]:
+    """The rows of a list in the reader's language and the city's time, with what `more` columns ask for."""
     english = language().startswith("en")
 
     def name(thing: Any, field: str = "name") -> str:
         return escape((getattr(thing, f"{field}_en") if english else "") or getattr(thing, field))
 
     zone, year = known.zone, now.astimezone(known.zone).year
-    return tuple(_line(case, name, zone, year, now) for case in cases)
+    if not more:
+        return tuple(_line(case, name, zone, year, now) for case in cases)
+    facts: dict[str, Callable[[Case], str]] = {
+        "major": lambda case: name(case.type, "major") if case.type else "",
+        "moved": lambda case: _moment(case.moved_at, zone, year),
+        "closed": lambda case: _moment(case.closed_at, zone, year) if case.closed_at else "",
+    }
+    return tuple(
+        replace(_line(case, name, zone, year, now), more=tuple(facts[each](case) for each in more)) for case in cases
+    )
 
 
 def _line(case: Case, name: Callable[..., str], zone: ZoneInfo, year: int, now: datetime) -> Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chengshu.web.desk import board, bulk, case, palette, paper, saved
+from chengshu.web.desk import board, bulk, case, columns, palette, paper, saved
 
 urlpatterns = [
     path("desk", board.show, name="desk"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("desk/undo", bulk.undo, name="desk_undo"),
     path("desk/views", saved.save, name="desk_views"),
     path("desk/views/<int:id>/delete", saved.drop, name="desk_view_delete"),
+    path("desk/columns", columns.choose, name="desk_columns"),
     path("desk/palette", palette.show, name="desk_palette"),
     path("desk/print", paper.table, name="desk_print"),
     path("cases/<number:number>", case.show, name="case"),
