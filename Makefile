@@ -21,7 +21,7 @@ help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: .venv/.run assets ## Start the city and open it on http://127.0.0.1:8000/ (CHENGSHU_PORT changes the port)
-	@$(BIN)/chengshu run
+	@CHENGSHU_MQTT=$${CHENGSHU_MQTT-embedded} $(BIN)/chengshu run
 
 # Two at once, those of a file together; but browsers, which draw maps without a graphics card, one after the other, and
 # what fails there once more: a Chromium may hang by itself. Exit 5 is pytest's when the narrowing left none.

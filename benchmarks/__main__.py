@@ -9,7 +9,21 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks import cockpit, importing, lifecycle, live, machine, pages, rates, screen, sensing, writing
+from benchmarks import (
+    cockpit,
+    importing,
+    lifecycle,
+    live,
+    machine,
+    mqtt,
+    pages,
+    rates,
+    screen,
+    seconds,
+    sensing,
+    things,
+    writing,
+)
 from benchmarks.city import ROOT, temporary_home
 from benchmarks.results import Result, note, show
 from benchmarks.store import HOMES
@@ -31,6 +45,10 @@ ALL: dict[str, Callable[[], list[Result]]] = {
     "follow_page": rates.follow_page,
     "first_screen": screen.first_screen,
     "bulk_observations": sensing.bulk_observations,
+    "mqtt": mqtt.mqtt,
+    "sensor_to_case": seconds.sensor_to_case,
+    "soak": seconds.soak,
+    "register_of_things": things.register_of_things,
     "memory": machine.memory,
 }
 

@@ -84,7 +84,11 @@ class City:
         words = ["run", *ports, "--packs", self.packs, "--replays", self.replays]
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "chengshu", *words], cwd=ROOT, env=self._environment(), stdout=sink, stderr=sink
+                [sys.executable, "-m", "chengshu", *words],
+                cwd=ROOT,
+                env=self.whole_environment(),
+                stdout=sink,
+                stderr=sink,
             )
         while not self._ready():
             if self.process.poll() is not None or time.perf_counter() - begin > START_LIMIT:
@@ -93,7 +97,8 @@ class City:
             time.sleep(0.02)
         return time.perf_counter() - begin
 
-    def _environment(self) -> dict[str, str]:
+    def whole_environment(self) -> dict[str, str]:
+        """The environment of its processes, and of commands for it."""
         own = {"CHENGSHU_HOME": str(self.home), "CHENGSHU_DEMO_PASSWORD": PASSWORD, "CHENGSHU_LOG": "json"}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CHENGSHU_", "DJANGO_"))}
         return inherited | own | dict(self.environment)

@@ -54,7 +54,10 @@ class Client:
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += self._more()
         head = data[:end].decode("latin-1").lower()
-        length = int(head.split("content-length:", 1)[1].split("\r\n", 1)[0])
+        said = head.partition("content-length:")[2]
+        if not said:  # what stands before the city answers without one when it gives up
+            raise ConnectionError(f"The server gave up: {head[:200]}")
+        length = int(said.split("\r\n", 1)[0])
         parts = [data[end + 4 :]]
         left = length - len(parts[0])
         while left > 0:

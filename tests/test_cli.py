@@ -72,7 +72,7 @@ def test_help_imports_neither_django_nor_arrays() -> None:
 def test_completion_offers_the_commands() -> None:
     result = subprocess.run(
         [Path(sys.executable).parent / "chengshu"], capture_output=True, text=True, check=False,
-        env={**os.environ, "_CHENGSHU_COMPLETE": "complete_bash", "COMP_WORDS": "chengshu lo", "COMP_CWORD": "1"},
+        env={**os.environ, "_CHENGSHU_COMPLETE": "complete_bash", "COMP_WORDS": "chengshu loa", "COMP_CWORD": "1"},
     )  # fmt: skip
     assert result.stdout.split() == ["load-city"]
 

@@ -33,6 +33,7 @@ log = logs.get_logger(__name__)
 
 TAGS = {"zh_Hans": "zh-hans", "en": "en"}  # Django's names of the languages of the environment
 LIVE_APART = 100  # ports between the pages and the live events
+MQTT_APART = 200  # … and the MQTT broker
 DEFAULT_PACKS = "hangzhou boston"
 DEFAULT_REPLAYS = "sample;crowd --speed 600 --once;boston"
 
@@ -50,9 +51,15 @@ COMMANDS = {
     "export-city": Mounted(target="chengshu.packs.export:export_city", help=_("Write the living city as a city pack.")),
     "demo": Mounted(target="chengshu.packs.demo_cli:app", help=_("Keep a demonstration: begin it anew.")),
     "replay": Mounted(target="chengshu.replay.cli:app", help=_("Play the recorded input of a city.")),
+    "look": Mounted(
+        target="chengshu.brain.watch_cli:look", help=_("Let a scene look at a city's observations from a day on.")
+    ),
     "scenes": Mounted(target="chengshu.brain.cli:scenes", help=_("List the scenes, and why any was refused.")),
     "check-scene": Mounted(
         target="chengshu.brain.cli:check_scene", help=_("Examine a scene and try the sentences of its cases.")
+    ),
+    "simulate": Mounted(
+        target="chengshu.sensing.simulate_cli:simulate", help=_("Let a synthetic fleet speak to the running city.")
     ),
     "feed": Mounted(
         target="chengshu.sensing.feeds_cli:app", help=_("List the sources of data, look at them now, try one.")
@@ -80,6 +87,8 @@ HOOKS = {
     "demo_accounts": "chengshu.packs.demo:accounts",
     # run(stop: threading.Event) -> None
     "worker": "chengshu.evaluation.worker:run",
+    # run(stop: threading.Event) -> None
+    "mqtt": "chengshu.sensing.mqtt.process:run",
 }
 
 
@@ -225,23 +234,34 @@ def run(
         int,
         typer.Option(envvar="CHENGSHU_LIVE_PORT", help=_("Port of the live events; 0: a hundred above."), max=65535),
     ] = 0,
+    mqtt: Annotated[
+        str, typer.Option(envvar="CHENGSHU_MQTT", help=_("MQTT: embedded, the address of a broker, or nothing."))
+    ] = "",
+    mqtt_port: Annotated[
+        int,
+        typer.Option(
+            envvar="CHENGSHU_MQTT_PORT", help=_("Port of the embedded broker; 0: two hundred above."), max=65535
+        ),
+    ] = 0,
     web_workers: Annotated[int, typer.Option(envvar="CHENGSHU_WEB_WORKERS", help=_("Web processes."), min=1)] = 2,
     web_threads: Annotated[int, typer.Option(envvar="CHENGSHU_WEB_THREADS", help=_("Threads of each."), min=1)] = 4,
 ) -> None:
     """Start the city and stay until it is stopped."""
     supervisor = importlib.import_module("chengshu.embedded.supervisor")
     words = [shlex.split(replay) for replay in replays.split(";") if replay.strip()]
-    live_port = live_port or live_port_of(port)
-    os.environ["CHENGSHU_LIVE_PORT"] = str(live_port)
+    live_port = live_port or port_apart(port, LIVE_APART)
+    mqtt_port = mqtt_port or port_apart(port, MQTT_APART)
+    os.environ.update(CHENGSHU_LIVE_PORT=str(live_port), CHENGSHU_MQTT=mqtt, CHENGSHU_MQTT_PORT=str(mqtt_port))
     city = supervisor.City(
         home=Home.of_environment(),
         host=host,
         port=port,
-        more_ports=(live_port,),
+        more_ports=(live_port,),  # the broker may listen elsewhere, and says itself when it cannot
         programs=[
             supervisor.web_program(host=host, port=port, workers=web_workers, threads=web_threads),
             supervisor.worker_program(),
             supervisor.live_program(host=host, port=live_port),
+            *([supervisor.mqtt_program()] if mqtt else []),
             *(supervisor.replay_program(*each) for each in words),
         ],
         prepare=lambda _url: _prepare(packs.split()),
@@ -250,9 +270,9 @@ def run(
     raise typer.Exit(supervisor.run_city(city))
 
 
-def live_port_of(port: int) -> int:
-    """The port of the live events beside that of the pages: not the next one, on which a second city may be at home."""
-    return port + LIVE_APART if port + LIVE_APART <= 65535 else port - LIVE_APART
+def port_apart(port: int, apart: int) -> int:
+    """Another port beside that of the pages: not the next one, on which a second city may be at home."""
+    return port + apart if port + apart <= 65535 else port - apart
 
 
 def _prepare(packs: Sequence[str]) -> None:
@@ -311,11 +331,21 @@ def migrate() -> None:
 @app.command(help=_("Run one worker: notices, deadlines, schedules, until stopped."))
 def worker() -> None:
     """Work until SIGINT or SIGTERM."""
+    _work("worker")
+
+
+@app.command(help=_("Take messages by MQTT and tell who subscribed, until stopped."))
+def mqtt() -> None:
+    """Be the embedded broker, or the bridge to the one that CHENGSHU_MQTT names, until SIGINT or SIGTERM."""
+    _work("mqtt")
+
+
+def _work(hook: str) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     with connected():
-        imported(HOOKS["worker"])(stop)
+        imported(HOOKS[hook])(stop)
 
 
 @app.command(help=_("Tell the open pages what happens, until stopped."))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -105,7 +105,9 @@ class Decode(Protocol):
 class Source:
     """Where observations come from.
 
-    `kind` is the word by which a city pack offers such a source, `period` the length of its slots.
+    `kind` is the word by which a city pack offers such a source, `period` the length of its slots. What is observed (the column
+    `thing`) is a Thing, or, by `each="datastream"`, each datastream of a Thing by itself, whatever it observes; then `teach` is
+    given some of them at a time, and must not compare them with each other.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Source:
     decode: Decode
     period: timedelta
     columns: Mapping[str, Column]
+    each: Literal["thing", "datastream"] = "thing"
 
 
 class Say(Protocol):
@@ -128,7 +131,8 @@ class Window:
     Args:
         frame: observations of the window, in order of time.
         start, end: the window, `end` excluded.
-        things: what is observed: `thing, name, lon, lat, division` (WGS 84; lon and lat may be null).
+        things: what is observed: `thing, name, lon, lat, division` (WGS 84; lon and lat may be null); of a city's own
+            observations also `id` (of the Thing) and `period` (s).
         taught: what the detector's `teach` made of the days of teaching; an empty frame when it has no teacher.
         params: the values that hold on the window's last day.
         working: whether a local day is a working day of the city.
@@ -198,6 +202,9 @@ class Detector:
 
     `detect` must be pure and vectorised; the same windows in the same order give the same findings. `teach` makes of earlier
     observations what `detect` compares with.
+
+    What it finds with `faults` is wrong with the Thing itself: the register says that it is faulty and opens its maintenance
+    case, of the type and for the unit that mend such Things. Its `types` then only name what it finds.
     """
 
     name: str
@@ -205,6 +212,7 @@ class Detector:
     types: tuple[str, ...]
     detect: Callable[[Window], Seen]
     teach: Callable[[Window], pl.DataFrame] | None = None
+    faults: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -193,7 +193,7 @@ ENGINE = os.environ.get("CHENGSHU_ENGINE") or "duckdb"
 ENGINE_MEMORY = int(os.environ.get("CHENGSHU_ENGINE_MEMORY") or 512)  # MiB in each process
 ENGINE_THREADS = int(os.environ.get("CHENGSHU_ENGINE_THREADS") or min(os.cpu_count() or 1, 4))
 SPOOL = HOME / "spool"  # for what does not fit into memory
-HOT_DAYS = int(os.environ.get("CHENGSHU_HOT_DAYS") or 0)
+HOT_DAYS = int(os.environ.get("CHENGSHU_HOT_DAYS") or 3)  # 0: nothing is sealed by itself
 COLD_DAYS = int(os.environ.get("CHENGSHU_COLD_DAYS") or 0)  # 0: for ever
 RAW_DAYS = int(os.environ.get("CHENGSHU_RAW_DAYS") or 30)  # 0: for ever
 
@@ -235,3 +235,11 @@ TEST_RUNNER = "django.test.runner.DiscoverRunner"
 # SensorThings: networks whose requests need no token, and the city that they are let into (its folder's name).
 STA_OPEN = tuple(n.strip() for n in os.environ.get("CHENGSHU_STA_OPEN", "").split(",") if n.strip())
 STA_CITY = os.environ.get("CHENGSHU_STA_CITY", "")
+# MQTT: empty (off), "embedded" for a broker of our own, or the address of another one.
+MQTT = os.environ.get("CHENGSHU_MQTT", "")
+MQTT_HOST = os.environ.get("CHENGSHU_MQTT_HOST") or "127.0.0.1"
+MQTT_PORT = int(os.environ.get("CHENGSHU_MQTT_PORT") or 8200)
+MQTT_CERT, MQTT_KEY = os.environ.get("CHENGSHU_MQTT_CERT", ""), os.environ.get("CHENGSHU_MQTT_KEY", "")
+MQTT_PLAIN = _flag("CHENGSHU_MQTT_PLAIN")  # whether other machines may come without TLS
+MQTT_URL = tuple(os.environ.get("CHENGSHU_MQTT_URL", "").split())  # what clients are told
+MQTT_PUBLISH = tuple(os.environ.get("CHENGSHU_MQTT_PUBLISH", "").split())  # topics told to a broker outside

@@ -32,7 +32,9 @@ FILES = {
         """,
     "strings.yaml": """
         full: {zh: "{thing}满", en: "{thing} is full"}
+        scene: {zh: 门, en: Doors}
         indicator.total.label: {zh: 总数, en: Total}
+        indicator.total.unit: {zh: 人, en: people}
         indicator.total.definition: {zh: 总数, en: All}
         indicator.total.owner: {zh: 甲, en: A}
         indicator.total.verb: {zh: 看, en: Look}

@@ -64,6 +64,11 @@ FORMS: dict[str, dict[str, str]] = {
         "code_now": "{type}", "seen": "{type_seen}", "kind": "{kind}", "name": "改名", "major": "{major}",
         "minor": "{minor}", "severity": "3", "do": "save", "why": "改名",
     },
+    "GET /admin/moves/one": {"kind": "{kind}", "code": "note"},
+    "POST /admin/moves/save": {
+        "kind": "{kind}", "code_now": "note", "seen": "{life_seen}", "label": "记一笔", "label_en": "Jot", "from": "reported",
+        "to": "same", "roles": "operator", "because": "改名", "do": "save", "why": "改名",
+    },
     "POST /admin/departments/save": {
         "code_now": "{department}", "seen": "{department_seen}", "name": "改名", "level": "district", "kind": "unit",
         "division": "{division}", "function": "{function}", "do": "save", "why": "改名",
@@ -78,10 +83,15 @@ FORMS: dict[str, dict[str, str]] = {
         "warn_percent": "80", "amount_0": "0", "unit_0": "m", "at_0": "unit", "because_0": "到期", "notify_0": "handler",
         "seen": "1", "do": "save", "why": "简化",
     },
-    "POST /admin/notices/save": {"kind": "due", "subject_zh-hans": "超时", "seen": "0", "do": "save", "why": "统一"},
+    "POST /admin/notices/save": {"kind": "due", "subject_zh-hans": "超期", "seen": "0", "do": "save", "why": "统一"},
+    "POST /admin/thing-types/save": {
+        "code_0": "gauge", "name_0": "表", "late_0": "1h", "silent_0": "1d", "source_0": "x", "seen": "1", "do": "check",
+    },
     "POST /rules/edit": {
         "rules": "- {{id: all, when: {{}}, unit: 330106-CGJ, because: 试行}}", "seen": "1", "do": "save", "why": "试行",
     },
+    "POST /things/act": {"thing": "{thing}", "do": "upkeep", "why": "倾斜"},
+    "POST /things/<int:id>/act": {"do": "upkeep", "why": "倾斜"},
     "POST /sensing/quarantine/act": {"row": "{quarantined}", "do": "drop"},
     "POST /rules/restore": {"version": "1", "seen": "1", "why": "恢复"},
 }  # fmt: skip
@@ -89,6 +99,8 @@ THINGS = {  # what the number in an address is
     "/desk/views/<int:id>/delete": "view",
     "/cockpit/handover/<int:id>": "handover",
     "/cockpit/handover/<int:id>/take": "handover",
+    "/things/<int:id>": "thing",
+    "/things/<int:id>/act": "thing",
     "/api/quarantine/{row}/repair": "quarantined",
     "/api/quarantine/{row}/drop": "quarantined",
 }
@@ -121,6 +133,8 @@ class Row:
         number, file = made.cases[where].number, made.files[where]
         path = self.route.replace("{ref}", number).replace("<number:number>", number).replace("<slug:name>", "reported")
         path = path.replace("{id}", file).replace("<uuid:id>", file)
+        for scene, indicator in (("{scene}", "{indicator}"), ("<slug:scene>", "<slug:indicator>")):
+            path = path.replace(scene, "crowd").replace(indicator, "network_inflow")
         path = path.replace("{row}", things.get("quarantined", "0"))
         path = path.replace("<path:path>", "Things" if self.method in ("GET", "POST") else "Things(0)")
         return path.replace("<int:id>", things.get(THINGS.get(self.route, ""), "0"))

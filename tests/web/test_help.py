@@ -59,7 +59,7 @@ def test_help_speaks_both_languages(browser: Browser, language: str) -> None:
         answer = client.get(path, headers={"Accept-Language": language})
         assert answer.status_code == 200
         main = re.sub(r"<header.*?</header>", "", answer.content.decode(), flags=re.S)
-        assert ("超时" in main) == (language == "zh-hans"), path
+        assert ("超期" in main) == (language == "zh-hans"), path
 
 
 def test_scripts_get_the_words_in_the_language_of_the_page(browser: Browser) -> None:

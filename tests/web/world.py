@@ -19,7 +19,7 @@ from chengshu.cases.records import MoveRequest, NewReport
 from chengshu.cases.report import report
 from chengshu.core.ids import new_id
 from chengshu.evaluation.models import Handover
-from chengshu.packs import editing, export
+from chengshu.packs import editing, export, lives
 from chengshu.packs.apply import load_city
 from chengshu.packs.models import Proposal, Revision, Upload
 from chengshu.parties.access import principal_of, root_of
@@ -202,7 +202,16 @@ def _civic(city: City, case: Case) -> dict[str, str]:
         "city_delivery": _personal(clerk)["delivery"],
         "feed": _feed(city),
         "quarantined": _refused_row(city),
+        "thing": _thing(city, case),
     }
+
+
+def _thing(city: City, case: Case) -> str:
+    """A thing that senses, where the case is, of the unit that has it."""
+    made = sensing.Thing.objects.create(
+        city=city, name="水位计", description="", key="W-1", places=case.places, owner=case.unit, type=""
+    )
+    return str(made.pk)
 
 
 def _refused_row(city: City) -> str:
@@ -235,6 +244,7 @@ def _editable(city: City) -> dict[str, str]:
         "type": type.code,
         "type_seen": editing.content_of(city, "types", type.code)[1],
         "kind": type.kind.code,
+        "life_seen": lives.opened(city, type.kind.code)[1],
         "major": type.major,
         "minor": type.minor,
     }

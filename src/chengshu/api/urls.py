@@ -10,7 +10,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
-from chengshu.api import cases, configuration, observations, places
+from chengshu.api import cases, configuration, observations, places, scenes, things
 from chengshu.api.auth import Bearer, Session
 from chengshu.api.problems import install
 from chengshu.core.problems import KIND
@@ -54,3 +54,5 @@ api.add_router("", cases.router)
 api.add_router("", configuration.router)
 api.add_router("", places.router)
 api.add_router("", observations.router)
+api.add_router("", scenes.router)
+api.add_router("", things.router)

@@ -26,7 +26,7 @@ FILES: Final = (
 )
 LONG: Final = 900  # lines of code of a scene beyond which its author is warned
 ABILITIES: Final = ("visible", "verifiable", "diagnosable", "predictable", "learnable", "decidable", "interactive")
-WORDS_OF_AN_INDICATOR: Final = ("label", "definition", "owner", "verb")
+WORDS_OF_AN_INDICATOR: Final = ("label", "unit", "definition", "owner", "verb")
 _HEADINGS: Final = {
     "owner_named": "Owner",
     "limits_told": "Limits",
@@ -106,6 +106,8 @@ def _agreement(loaded: Loaded) -> Iterator[Mistake]:
                 yield Mistake(
                     where=where, what=f"No detector finds {expected.type!r}.", remedy="Declare it in scene.py."
                 )
+    if "scene" not in loaded.strings:
+        yield Mistake(where="strings.yaml", what="The scene has no label.", remedy="Add scene in zh and en.")
     for indicator in loaded.scene.indicators:
         if not indicator.unit:
             what = f"Indicator {indicator.name} has no unit."

@@ -154,7 +154,7 @@ def _imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def check_city(loaded: Loaded, known: Catalog) -> list[Mistake]:
     """What keeps a scene from working in a city: case types it lacks, moves the platform may not make there, units nobody has."""
-    types = sorted({type for detector in loaded.scene.detectors for type in detector.types})
+    types = sorted({type for each in loaded.scene.detectors if not each.faults for type in each.types})
     return [mistake for type in types for mistake in _check_type(loaded, known, type)]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 
 import polars as pl
 
@@ -20,6 +21,7 @@ from chengshu.core.errors import Invalid
 from chengshu.logs import get_logger
 from chengshu.parties.principal import Principal, system
 from chengshu.scene import Detector, Finding, Seen, Window, aware
+from chengshu.sensing import liveness
 
 log = get_logger(__name__)
 _NOTHING = pl.DataFrame()
@@ -63,17 +65,30 @@ def _look(
     replay_of: ReplayLabel | None,
 ) -> LookResult:
     found: list[Finding] = []
+    faults: list[Finding] = []
     skipped: list[str] = []
     for detector, row in _locked(loaded, batch.source, known.city.pk, stream):
         if row.seen_until is not None and row.seen_until >= batch.end:
             skipped.append(detector.name)
             continue
         seen = run(loaded, detector, batch.since(row.seen_until), known, knowledge, row.state)
-        found += seen.findings
+        (faults if detector.faults else found).extend(seen.findings)
         row.state, row.seen_until = dict(seen.state), batch.end
         row.save(update_fields=["state", "seen_until"])
+    if not stream:
+        _faulty(faults, knowledge.things.get(batch.source, _NOTHING), at)
     findings = [retold(finding, at, replay_of) for finding in found]
-    return _reported(loaded, findings, found, known, at, actor, stream, tuple(skipped))
+    result = _reported(loaded, findings, found, known, at, actor, stream, tuple(skipped))
+    return replace(result, faults=tuple(faults))
+
+
+def _faulty(faults: Sequence[Finding], things: pl.DataFrame, at: datetime) -> None:
+    """Say in the register of things which are faulty. What is only replayed is none of its business."""
+    ids = dict(things.select("thing", "id").iter_rows()) if {"thing", "id"} <= set(things.columns) else {}
+    for title, same in groupby(sorted(faults, key=lambda fault: fault.title), key=lambda fault: fault.title):
+        concerned = {ids[thing] for fault in same if (thing := fault.facts.get("thing")) in ids}
+        if concerned:
+            liveness.mark_faulty(concerned, at=at, why=title)
 
 
 def _locked(loaded: Loaded, source: str, city: int, stream: str) -> list[tuple[Detector, SceneState]]:

@@ -121,9 +121,13 @@ class Acted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookResult:
-    """Findings with the verdict of each, the moves that followed, and the detectors that had seen the batch before."""
+    """Findings with the verdict of each, the moves that followed, and the detectors that had seen the batch before.
+
+    `faults` are findings of detectors of faults: told to the register of things, not reported.
+    """
 
     findings: tuple[Finding, ...] = ()
+    faults: tuple[Finding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     acted: tuple[Acted, ...] = ()
     skipped: tuple[str, ...] = ()

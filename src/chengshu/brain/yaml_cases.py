@@ -65,10 +65,10 @@ def try_in_city(loaded: Loaded, sentence: Sentence, known: Catalog) -> Outcome:
     """Try a sentence through look() in a city: findings, cases, and the units that get them. Everything is undone afterwards."""
     with transaction.atomic():
         results = list(_looked(loaded, sentence, known))
-        findings = [finding for result in results for finding in result.findings]
+        findings = [finding for result in results for finding in (*result.findings, *result.faults)]
         mismatches = [*_compare(sentence.then, findings, known.zone)]
         if not mismatches:
-            mismatches = list(_units(sentence.then, results, known))
+            mismatches = list(_units(loaded, sentence.then, results, known))
         transaction.set_rollback(True)
     return Outcome(sentence=sentence, mismatches=tuple(mismatches))
 
@@ -92,7 +92,9 @@ def batches(rehearsal: Rehearsal, source: Source) -> Iterator[Batch]:
         yield Batch(source=source.name, frame=frame, start=start, end=start + source.period)
 
 
-def _compare(expected: tuple[Expected, ...], findings: list[Finding], zone: ZoneInfo) -> Iterator[str]:
+def _compare(expected: tuple[Expected, ...], found: list[Finding], zone: ZoneInfo) -> Iterator[str]:
+    """Findings in order of time, whichever detector found them."""
+    findings = sorted(found, key=lambda finding: finding.occurred_at)
     wanted = [f"{e.at} {e.type}" for e in expected]
     got = [f"{f.occurred_at.astimezone(zone):%H:%M} {f.type}" for f in findings]
     if wanted != got:
@@ -103,9 +105,15 @@ def _compare(expected: tuple[Expected, ...], findings: list[Finding], zone: Zone
             yield f"{e.at} {e.type}: expected severity {e.severity}, found {f.severity}"
 
 
-def _units(expected: tuple[Expected, ...], results: list[LookResult], known: Catalog) -> Iterator[str]:
+def _units(loaded: Loaded, expected: tuple[Expected, ...], results: list[LookResult], known: Catalog) -> Iterator[str]:
+    """Of what was reported. Who mends a fault is said by the register of things, which a sentence knows nothing of."""
+    faults = {type for detector in loaded.scene.detectors if detector.faults for type in detector.types}
+    for e in expected:
+        if e.type in faults and (e.dispatched_to or e.assisted_by):
+            yield f"{e.at} {e.type}: is a fault; its unit is the one that the register of things names"
+    reported = [e for e in expected if e.type not in faults]
     verdicts = [verdict for result in results for verdict in result.verdicts]
-    for e, verdict in zip(expected, verdicts, strict=True):
+    for e, verdict in zip(reported, verdicts, strict=True):
         tasks = Task.objects.filter(case=verdict.case, state="open").values_list("lead", "unit__function")
         for lead, wanted in ((True, e.dispatched_to), (False, e.assisted_by)):
             got = sorted(function for leads, function in tasks if leads == lead)

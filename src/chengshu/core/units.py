@@ -45,8 +45,8 @@ def known(code: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _line(given: str, wanted: str) -> tuple[float, float]:
-    """Factor and shift that turn a value in `given` into one in `wanted`."""
+def line(given: str, wanted: str) -> tuple[float, float]:
+    """Factor and shift that turn a value in `given` into one in `wanted`. Raises `Invalid` where that cannot be."""
     for code in (given, wanted):
         if not known(code):
             raise Invalid("This is no unit of UCUM.", where=code, remedy="Write such as Cel, km/h, ug/m3 or {person}.")
@@ -63,5 +63,5 @@ def convert(values: NDArray[np.float64], given: str, wanted: str) -> NDArray[np.
     """Values in the unit `given` to the unit `wanted`, both UCUM. Raises `Invalid` where that cannot be."""
     if given == wanted:
         return values
-    factor, shift = _line(given, wanted)
+    factor, shift = line(given, wanted)
     return values * factor + shift

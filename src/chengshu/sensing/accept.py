@@ -137,7 +137,8 @@ def receipt(delivery: Delivery) -> Receipt:
 _BEGIN: Final = "SELECT * FROM sensing_begin(%s, %s, %s, %s, %s, %s, %s, %s, %s::date[])"
 _END: Final = """
 WITH raw AS (INSERT INTO sensing_raw (delivery_id, content) SELECT %s, %s WHERE %s)
-UPDATE sensing_delivery SET rows = %s, known = %s, refused = %s, serial_first = %s, serial_last = %s, seen = %s WHERE id = %s
+UPDATE sensing_delivery SET rows = %s, known = %s, refused = %s, serial_first = %s, serial_last = %s, first_at = %s,
+    seen = %s WHERE id = %s
 """
 
 
@@ -177,11 +178,12 @@ def _end(work: _Work, delivery: int, added: pl.DataFrame, same: int, serial: int
     content = work.incoming.content
     packed = bytes(_ZSTD.compress(content)) if content is not None else b""
     last = serial + work.good.height - 1
+    first_at = added.select(pl.col("at").min()).item()
     with connection.cursor() as cursor:
         cursor.execute(
             _END,
             [delivery, packed, content is not None, added.height, same, len(work.refused), serial, last,
-             seen, delivery],
+             first_at, seen, delivery],
         )  # fmt: skip
 
 

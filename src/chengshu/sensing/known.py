@@ -82,7 +82,7 @@ def forget() -> None:
 
 def known(scope: Scope, ids: NDArray[np.int64], keys: Iterable[str] = ()) -> Known:
     """What is known of these datastreams and keys to a scope; those that are not in it afterwards are not there for it."""
-    now = _present_version()
+    now = version()
     with _guard:
         kept = _kept.get(scope)
         if kept is None or kept.version != now or len(kept.rows) + len(kept.absent) > MOST:
@@ -101,12 +101,13 @@ def fresh(scope: Scope, ids: NDArray[np.int64], keys: Iterable[str] = ()) -> Kno
     """As `known`, read within this transaction and not kept: other threads may keep what they cannot see of it yet."""
     global _looked  # noqa: PLW0603
     _looked = 0.0
-    found = Known(version=_present_version())
+    found = Known(version=version())
     found._add(_read(scope, ids.tolist(), list(set(keys))))
     return found
 
 
-def _present_version() -> int:
+def version() -> int:
+    """The version of the register of datastreams, at most a second old."""
     global _looked, _version  # noqa: PLW0603
     if time.monotonic() - _looked > FRESH:
         with connection.cursor() as cursor:

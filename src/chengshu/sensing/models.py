@@ -131,7 +131,59 @@ class Thing(Placed):
             models.Index(fields=["cell"], name="sensing_thing_cell"),
             models.Index(fields=["owner"], name="sensing_thing_owner"),
             models.Index(fields=["duty"], name="sensing_thing_duty"),
+            models.Index(fields=["state", "id"], condition=~Q(state="live"), name="sensing_thing_unwell"),
+            models.Index(
+                fields=["city", "name"], opclasses=["int8_ops", "text_pattern_ops"], name="sensing_thing_name"
+            ),
         ]
+
+
+class ThingChange(models.Model):
+    """What happened to a Thing in the register: a state it came into, or what a person did, and why. Append-only.
+
+    `told` waits for whoever opens maintenance cases: False for what falls silent or faulty, and for what recovers of that.
+    """
+
+    thing = models.ForeignKey(Thing, models.CASCADE, related_name="changes", db_index=False)
+    at = models.DateTimeField()
+    account = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", help_text="null: by rule")
+    act = models.TextField(help_text="state, faulty, mended, retired, returned, changed")
+    was = models.TextField(blank=True, help_text="the state before")
+    state = models.TextField(blank=True)
+    why = models.TextField(blank=True)
+    facts = models.JSONField(default=dict, help_text="what was corrected: name → [before, after]")
+    told = models.BooleanField(default=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["thing", "-id"], name="sensing_thingchange_thing"),
+            models.Index(fields=["at"], condition=Q(told=False), name="sensing_thingchange_untold"),
+        ]
+
+
+class Slice(models.Model):
+    """8192 neighbouring numbers of Things, judged together: `id` is that of each Thing shifted right by 13."""
+
+    id = models.BigIntegerField(primary_key=True)
+    due_at = models.DateTimeField(db_index=True, help_text="when the state of one of them can change first")
+    judged_at = models.DateTimeField(null=True)
+
+
+class Tally(models.Model):
+    """How many Things of a slice are in a state, by type and by the division below the city."""
+
+    slice = models.BigIntegerField()
+    city = models.ForeignKey(City, models.CASCADE, related_name="+", db_index=False)
+    type = models.TextField(blank=True)
+    division = models.BigIntegerField(help_text="below the city; 0 where none is known")
+    state = models.TextField(choices=Liveness.choices)
+    n = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["slice", "city", "type", "division", "state"], name="sensing_tally_once")
+        ]
+        indexes = [models.Index(fields=["city"], name="sensing_tally_city")]
 
 
 class HistoricalLocation(models.Model):
@@ -205,11 +257,16 @@ class Delivery(models.Model):
     serial_first = models.BigIntegerField(null=True, help_text="block of serial numbers of its observations")
     serial_last = models.BigIntegerField(null=True)
     days = ArrayField(models.DateField(), default=list)
+    first_at = models.DateTimeField(null=True, help_text="earliest phenomenonTime that it added")
     seen = models.BooleanField(default=False, help_text="whether what follows from it was done")
+    looked = models.BooleanField(default=False, help_text="whether the scenes know that it came")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["city", "digest"], name="sensing_delivery_once")]
-        indexes = [models.Index(fields=["id"], condition=Q(seen=False), name="sensing_delivery_unseen")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(seen=False), name="sensing_delivery_unseen"),
+            models.Index(fields=["city", "id"], condition=Q(looked=False), name="sensing_delivery_new"),
+        ]
 
 
 class Raw(models.Model):
@@ -273,11 +330,12 @@ class Lake(models.Model):
 
 
 class FeedKind(models.TextChoices):
-    """How a feed is fetched."""
+    """How a feed is fetched, or that it comes by itself."""
 
     HTTP = "http", "http"
     SQL = "sql", "sql"
     FILE = "file", "file"
+    MQTT = "mqtt", "mqtt"  # not fetched: messages come by themselves
 
 
 class FeedState(models.TextChoices):
@@ -295,7 +353,7 @@ class Feed(models.Model):
     name = models.SlugField(help_text="once in a city; also its folder")
     label = models.TextField(help_text="what people call it")
     kind = models.TextField(choices=FeedKind.choices)
-    address = models.TextField(blank=True, help_text="URL; {cursor} stands for where it got to")
+    address = models.TextField(blank=True, help_text="URL; {cursor} stands for where it got to; or filter of topics")
     query = models.TextField(blank=True, help_text="a SELECT; %(cursor)s stands for where it got to")
     mapping = models.JSONField()
     schedule = models.TextField(help_text="seconds, or times of day such as 06:00 18:00")

@@ -1,32 +1,36 @@
-"""What sensing does by itself: latest results kept, sources asked, days sealed. Each in a thread."""
+"""Chores that go on by themselves, each in a thread; those of sensing: latest results kept, sources asked, days sealed."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from django.db import DatabaseError, InterfaceError, connection
 
 from chengshu.logs import get_logger
-from chengshu.sensing import follow, keep
+from chengshu.sensing import follow, keep, liveness
 from chengshu.sensing.sources import poll
 
 log = get_logger(__name__)
-CHORES: Final[tuple[tuple[Callable[[datetime], object], float], ...]] = (
-    (follow.tick, 5.0),  # seconds between looks: how far behind a datastream's latest result may be
+Chore: TypeAlias = tuple[Callable[[datetime], object], float]
+"""What is done at a time, and the seconds between two times."""
+
+CHORES: Final[tuple[Chore, ...]] = (
+    (follow.tick, 5.0),  # how far behind a datastream's latest result may be
     (poll.tick, 1.0),
     (keep.tick, 60.0),
+    (liveness.tick, 5.0),
 )
 LAST: Final = 5.0  # seconds in which a chore under way may end
 
 
-def run(stop: threading.Event) -> None:
-    """Work until `stop` is set. Apart, for a source that does not answer must not keep the latest results waiting."""
+def run(stop: threading.Event, chores: Sequence[Chore] = CHORES) -> None:
+    """Do chores until `stop` is set. Apart, for a source that does not answer must not keep the latest results waiting."""
     threads = [
         threading.Thread(target=_again, args=[chore, pause, stop], name=chore.__module__, daemon=True)
-        for chore, pause in CHORES
+        for chore, pause in chores
     ]
     for thread in threads:
         thread.start()

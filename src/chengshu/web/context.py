@@ -150,6 +150,7 @@ def _staff(principal: Principal) -> list[tuple[str, str, str]]:
         (_("Field"), "field", "device-mobile"),
         (_("Cases"), "desk", "inbox"),
         (_("Overview"), "cockpit", "layout-dashboard"),
+        (_("Vital signs"), "vitals", "device-desktop"),
         (_("Scorecards"), "scores", "chart-bar"),
         (_("Dispatch rules"), "rules", "route"),
         (_("Administration"), "admin", "settings"),

@@ -60,6 +60,7 @@ def environment(**options: Any) -> Environment:
         role=words.role,
         severity=words.severity,
         size=words.size,
+        span=words.span,
         stage=words.stage,
     )
     return env

@@ -21,7 +21,7 @@ class NumberConverter:
 
 register_converter(NumberConverter, "number")
 
-ROOMS = ("portal", "account", "desk", "field", "cockpit", "scores", "admin", "help")
+ROOMS = ("portal", "account", "desk", "field", "cockpit", "scores", "admin", "help", "things")
 
 urlpatterns = [
     *(path("", include(f"chengshu.web.{room}.urls")) for room in ROOMS),

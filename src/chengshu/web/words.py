@@ -51,6 +51,7 @@ DOORS = {
     "scene": gettext_noop("Scene %(name)s"),
     "open311": gettext_noop("Open311 %(name)s"),
     "sample": gettext_noop("Invented example"),
+    "upkeep": gettext_noop("Register of things"),
 }
 FIELDS = {
     "title": gettext_noop("Title"),
@@ -151,6 +152,13 @@ def duration(span: timedelta) -> str:
     if not minutes:
         return _("less than a minute")
     return _("%(n)s min") % {"n": minutes}
+
+
+def span(seconds: float) -> str:
+    """A span in its largest whole unit: `90 s`, `15 min`, `2 h`, `3 d`."""
+    if seconds < 60 or seconds % 60:
+        return _("%(n)s s") % {"n": f"{seconds:g}"}
+    return duration(timedelta(seconds=seconds))
 
 
 def limit(text: str) -> str:

@@ -87,8 +87,8 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO sensing_delivery AS d
-        (city_id, door, digest, media_type, received, account_id, rows, known, refused, days, seen)
-        VALUES (city, door, digest, media_type, received, account, 0, 0, 0, days, false)
+        (city_id, door, digest, media_type, received, account_id, rows, known, refused, days, seen, looked)
+        VALUES (city, door, digest, media_type, received, account, 0, 0, 0, days, false, false)
         ON CONFLICT ON CONSTRAINT sensing_delivery_once DO NOTHING RETURNING d.id INTO delivery;
     IF delivery IS NULL THEN
         state := 'known';

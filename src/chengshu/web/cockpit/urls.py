@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chengshu.web.cockpit import brief, cases, handover, lines, map, overview
+from chengshu.web.cockpit import brief, cases, handover, lines, map, overview, scenes
 
 urlpatterns = [
     path("cockpit", overview.show, name="cockpit"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("cockpit/cases", cases.show, name="cockpit_cases"),
     path("cockpit/act", cases.act, name="cockpit_act"),
     path("cockpit/line/<slug:name>", lines.show, name="cockpit_line"),
+    path("cockpit/scenes", scenes.show, name="cockpit_scenes"),
+    path("cockpit/scenes/<slug:scene>/<slug:indicator>", scenes.line, name="cockpit_scene"),
     path("cockpit/map.json", map.show, name="cockpit_map"),
     path("cockpit/brief", brief.show, name="brief"),
     path("cockpit/handover", handover.show, name="handover"),

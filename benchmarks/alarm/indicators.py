@@ -1,0 +1,1 @@
+"""None: a measurement needs none."""
