@@ -17,6 +17,7 @@ from chengshu.brain import series, watch
 from chengshu.brain.look import look, window
 from chengshu.brain.models import Checkpoint, Lesson, Point, SceneState
 from chengshu.brain.records import Batch, Knowledge
+from chengshu.brain.sensed import Bound
 from chengshu.brain.watch import Watched, begin, catch_up, tick, watched
 from chengshu.cases.catalog import Catalog, catalog
 from chengshu.cases.models import Report
@@ -253,3 +254,31 @@ def test_one_worker_at_a_time_looks_at_a_city(hangzhou: City, crowd: Watched) ->
         assert not SceneState.objects.filter(stream="").exists()
     tick(datetime.now(UTC))
     assert SceneState.objects.filter(stream="").exists()
+
+
+def test_a_scene_that_fails_keeps_no_other_waiting(
+    hangzhou: City, crowd: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = datetime.now(UTC)
+    tick(now)
+    others = SceneState.objects.filter(stream="").exclude(scene="crowd")
+    assert others.exists()
+    real = watch.frame
+
+    def broken(bound: Bound, *given: object) -> pl.DataFrame:
+        if bound.source.name == "metro_inflow":
+            raise ZeroDivisionError("a scene's mistake")
+        return real(bound, *given)  # type: ignore[arg-type]
+
+    later = now + timedelta(hours=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(watch, "frame", broken)
+        tick(later)
+    assert "scene.failed" in capsys.readouterr().out
+    assert SceneState.objects.get(stream="", scene="crowd").seen_until == crowd.settled(now)
+    assert all(state.seen_until > now + timedelta(hours=1) for state in others)
+    assert tick(later) == 0  # let be for a while
+    monkeypatch.setattr(watch, "RESTING", 0.0)
+    crowd.known.memo.pop(f"failed:{crowd.name}")
+    tick(later)
+    assert SceneState.objects.get(stream="", scene="crowd").seen_until == crowd.settled(later)

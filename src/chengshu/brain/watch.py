@@ -7,14 +7,15 @@ true time, so that nothing is doubled, whether a row came late, a day was filled
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Min, Q
 
 from chengshu.brain import series
@@ -32,6 +33,7 @@ from chengshu.sensing.known import version as register
 
 log = get_logger(__name__)
 
+RESTING: Final = 60.0  # seconds for which a scene that failed is let be
 PATIENCE: Final = 10.0  # seconds for which a tick catches up with one source, before it sees to the others
 ROWS: Final = 500_000  # observations in one window, about, when there is much to catch up with
 AGAIN: Final = timedelta(minutes=5)  # between two beginnings again of a source: late rows come in swarms
@@ -58,19 +60,33 @@ class Watched:
         return Q(**about, detector__in=self.detectors)
 
     @property
+    def name(self) -> str:
+        """Scene and source: it tells it apart from the others of its city."""
+        return f"{self.loaded.scene.name}/{self.bound.source.name}"
+
+    @property
     def detectors(self) -> list[str]:
         """The names of its detectors."""
         return [each.name for each in self.loaded.scene.detectors if each.source == self.bound.source.name]
 
     def streams(self) -> Streams:
         """Its datastreams, read anew when datastreams or Things have changed."""
-        version = register()
-        name = f"streams:{self.loaded.scene.name}:{self.bound.source.name}"
-        kept = self.known.memo.get(name)
-        if kept is None or kept[0] != version:
-            kept = self.known.memo[name] = version, streams(self.bound, self.known)
-        found: Streams = kept[1]
+        found: Streams = self._kept("streams", register(), lambda: streams(self.bound, self.known))
         return found
+
+    def lessons(self, day: date) -> Knowledge:
+        """What its detectors know on a local day."""
+        seen = self.streams()
+        read = partial(lessons, self.loaded, self.bound, seen, self.known, day)
+        found: Knowledge = self._kept("lessons", (day, id(seen)), read)
+        return found
+
+    def _kept(self, what: str, version: object, read: Callable[[], Any]) -> Any:
+        """What was read last, unless its version is another now."""
+        name = f"{what}:{self.name}"
+        if name not in self.known.memo or self.known.memo[name][0] != version:
+            self.known.memo[name] = version, read()
+        return self.known.memo[name][1]
 
     def settled(self, now: datetime) -> datetime:
         """The end of the last slot whose lateness has passed."""
@@ -90,7 +106,22 @@ def _city(pk: int, now: datetime) -> int:
             return 0
         found = watched(known)
         _arrivals(known, found, now)
-        return sum(catch_up(each, now).windows for each in found)
+        return sum(_caught_up(each, now) for each in found)
+
+
+def _caught_up(each: Watched, now: datetime) -> int:
+    """A scene that fails keeps no other one waiting: it is let be for a while, and tried again with the same window."""
+    name = f"failed:{each.name}"
+    if each.known.memo.get(name, 0.0) > monotonic():
+        return 0
+    try:
+        return catch_up(each, now).windows
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:
+        each.known.memo[name] = monotonic() + RESTING
+        log.exception("scene.failed", scene=each.loaded.scene.name, city=each.known.city.name)
+        return 0
 
 
 def watched(known: Catalog) -> Sequence[Watched]:
@@ -219,16 +250,13 @@ def catch_up(each: Watched, now: datetime, *, patience: float = PATIENCE, until:
 
 
 def _windows(each: Watched, start: datetime, end: datetime, now: datetime, last: float) -> Done:
-    known, done, length = each.known, Done(), each.bound.source.period
-    seen = each.streams() if start < end else Streams()
-    lesson: tuple[date, Knowledge] | None = None
+    done, length = Done(), each.bound.source.period
     while start < end and monotonic() < last:
-        day = start.astimezone(known.zone).date()
-        if lesson is None or lesson[0] != day:
-            lesson = day, lessons(each.loaded, each.bound, seen, known, day)
-        stop = min(start + length, end, midnight(day + DAY, known))
-        batch = Batch(source=each.bound.source.name, frame=frame(each.bound, seen, start, stop), start=start, end=stop)
-        result = _look(each, batch, lesson, now)
+        day = start.astimezone(each.known.zone).date()
+        stop = min(start + length, end, midnight(day + DAY, each.known))
+        rows = frame(each.bound, each.streams(), start, stop)
+        batch = Batch(source=each.bound.source.name, frame=rows, start=start, end=stop)
+        result = _look(each, batch, day, now)
         done.windows, done.rows = done.windows + 1, done.rows + batch.frame.height
         done.findings, done.opened = done.findings + len(result.findings), done.opened + result.opened
         start = stop
@@ -236,9 +264,9 @@ def _windows(each: Watched, start: datetime, end: datetime, now: datetime, last:
     return done
 
 
-def _look(each: Watched, batch: Batch, lesson: tuple[date, Knowledge], now: datetime) -> LookResult:
+def _look(each: Watched, batch: Batch, day: date, now: datetime) -> LookResult:
     """One window: findings, states, cases and numbers in one transaction."""
-    day, knowledge = lesson
+    knowledge = each.lessons(day)
     with transaction.atomic():
         result = look(each.loaded, batch, city=each.known.city.pk, at=now, knowledge=knowledge, stream=LIVE)
         series.keep(
