@@ -6,10 +6,10 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 from django.db import connection, transaction
+from psycopg import Cursor
 
 from chengshu.sensing.models import Day
 from chengshu.sensing.observations import observations
@@ -17,16 +17,13 @@ from chengshu.sensing.seam import HOLD
 
 READINGS: Final = pl.Schema({"datastream": pl.Int64(), "at": pl.Datetime("us", "UTC"), "result": pl.Float64()})
 _NAMES: Final = tuple(READINGS)
-# Times without a zone, in UTC, which are read fastest.
-_COPY: Final = """
-COPY (
-    SELECT datastream, at AT TIME ZONE 'UTC', result FROM sensing_observation
-    WHERE at >= %s AND at < %s AND datastream = ANY(%s) AND result IS NOT NULL
-) TO STDOUT (FORMAT csv)
+# The rows of an hour as one value, in PostgreSQL's binary form: what is sent row by row takes eight times as long to read.
+_PACKED: Final = """
+SELECT string_agg(int8send(datastream) || timestamptz_send(at) || float8send(result), ''::bytea) FROM sensing_observation
+WHERE at >= %s AND at < %s AND datastream = ANY(%s) AND result IS NOT NULL GROUP BY date_trunc('hour', at, 'UTC')
 """
-_READ: Final = pa_csv.ConvertOptions(
-    column_types={"datastream": pa.int64(), "at": pa.timestamp("us"), "result": pa.float64()}
-)
+_ROW: Final = np.dtype([("datastream", ">i8"), ("at", ">i8"), ("result", ">f8")])
+_Y2000: Final = 946_684_800_000_000  # microseconds from 1970 to 2000, where PostgreSQL begins to count
 
 
 def readings(since: datetime, until: datetime, datastreams: Collection[int]) -> pl.DataFrame:
@@ -54,13 +51,12 @@ def _days(since: datetime, until: datetime) -> tuple[str, str]:
 
 
 def _hot(since: datetime, until: datetime, datastreams: Collection[int]) -> pl.DataFrame:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL DateStyle = 'ISO'")
-    values = [since, until, sorted(datastreams)]
-    with connection.wrap_database_errors, connection.connection.cursor().copy(_COPY, values) as copy:
-        content = b"".join(copy)
-    if not content:
-        return pl.DataFrame(schema=READINGS)
-    names = pa_csv.ReadOptions(column_names=_NAMES, use_threads=False)
-    found = pl.DataFrame(pl.from_arrow(pa_csv.read_csv(pa.py_buffer(content), names, convert_options=_READ)))
-    return found.with_columns(pl.col("at").dt.replace_time_zone("UTC")).sort("at", "datastream")
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(_PACKED, [since, until, sorted(datastreams)], binary=True)
+        rows = np.frombuffer(b"".join(packed for (packed,) in cursor), dtype=_ROW)
+    columns = {
+        "datastream": rows["datastream"].astype("<i8"),
+        "at": rows["at"].astype("<i8") + _Y2000,
+        "result": rows["result"].astype("<f8"),
+    }
+    return pl.DataFrame(columns).cast(READINGS).sort("at", "datastream")
