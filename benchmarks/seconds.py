@@ -36,7 +36,7 @@ _OBSERVED: Final = [
         "name": "synthetic",
         "kind": "synthetic_level",
         "types": ["synthetic"],
-        "properties": {"level": "urn:chengshu:synthetic:level"},
+        "columns": {"level": "urn:chengshu:synthetic:level"},
         "late_seconds": 0.5,
     }
 ]

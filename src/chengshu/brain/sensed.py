@@ -80,14 +80,14 @@ def bindings(loaded: Loaded, known: Catalog) -> list[Bound]:
     return [
         _bound(source, offered[source.kind])
         for source in sorted(loaded.scene.sources, key=lambda source: source.name)
-        if source.kind in offered and not source.columns.keys() - offered[source.kind]["properties"].keys()
+        if source.kind in offered and not source.columns.keys() - offered[source.kind]["columns"].keys()
     ]
 
 
 def _bound(source: Source, entry: Mapping[str, Any]) -> Bound:
     return Bound(
         source=source,
-        properties={name: entry["properties"][name] for name in source.columns},
+        properties={name: entry["columns"][name] for name in source.columns},
         types=tuple(entry.get("types", ())),
         late=timedelta(seconds=entry.get("late_seconds", 0)),
         teach=int(entry.get("teach_days", 0)),
