@@ -43,7 +43,11 @@ FIRST_OF = (
 NO_PAGE = re.compile(
     r"^/(api|sta)/|\.(json|csv|xlsx|pdf|zip|js|webmanifest|svg|png)$|^/(healthz|readyz|metrics)|/evidence/|/download|<uuid"
 )
-SAMPLES = {"/cockpit/line/<slug:name>": "/cockpit/line/on_time", "/help/pages/<slug:name>": "/help/pages/case"}
+SAMPLES = {
+    "/cockpit/line/<slug:name>": "/cockpit/line/on_time",
+    "/cockpit/scenes/<slug:scene>/<slug:indicator>": "/cockpit/scenes/crowd/network_inflow",
+    "/help/pages/<slug:name>": "/help/pages/case",
+}
 AS = {
     "/field/<number:number>": "verifier"
 }  # who sees the sample case, where the first who may open such pages does not
