@@ -1,4 +1,4 @@
-"""What has come in since somebody looked: deliveries in the order in which they were committed, and how far back they reach.
+"""What has come in since somebody looked: deliveries that are committed, and how far back they reach.
 
 Identifiers of deliveries are given before they commit, so that no number tells what is new; a flag does.
 """
@@ -19,17 +19,20 @@ MOST: Final = 10_000  # deliveries at once
 _NEW: Final = """
 SELECT id, first_at FROM sensing_delivery WHERE NOT looked AND city_id = %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 """
-_EARLIEST: Final = """
+PART: Final = """
 WITH part AS (
     SELECT day::timestamp AT TIME ZONE 'UTC' AS first, (day + 1)::timestamp AT TIME ZONE 'UTC' AS after,
         (day - date '1970-01-01')::bigint << 37 | serial_first AS low,
         (day - date '1970-01-01')::bigint << 37 | serial_last AS high
     FROM sensing_delivery, unnest(days) AS day WHERE id = ANY(%s)
 )
+"""
+"""Where the observations of some deliveries stand: by day, the times of the partition and the numbers (`low` to `high`) in it."""
+_EARLIEST: Final = f"""{PART}
 SELECT min(o.at) FROM part
 JOIN sensing_observation o ON o.at >= part.first AND o.at < part.after AND o.id BETWEEN part.low AND part.high
 WHERE o.at >= %s AND o.at < %s AND o.datastream = ANY(%s)
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

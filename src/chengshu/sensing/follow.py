@@ -13,6 +13,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from chengshu.sensing import latest
+from chengshu.sensing.arrivals import PART
 
 DELIVERIES: Final = 500  # looked at at once, at most …
 ROWS: Final = 1_000_000  # … and with so many observations
@@ -20,18 +21,12 @@ ROWS: Final = 1_000_000  # … and with so many observations
 _WAITING: Final = """
 SELECT id, rows, received FROM sensing_delivery WHERE NOT seen ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 """
-_FOUND: Final = """
-WITH part AS (
-    SELECT day::timestamp AT TIME ZONE 'UTC' AS first, (day + 1)::timestamp AT TIME ZONE 'UTC' AS after,
-        (day - date '1970-01-01')::bigint << 37 | serial_first AS low,
-        (day - date '1970-01-01')::bigint << 37 | serial_last AS high
-    FROM sensing_delivery, unnest(days) AS day WHERE id = ANY(%s)
-)
+_FOUND: Final = f"""{PART}
 SELECT o.datastream, min(o.at), max(coalesce(o.until, o.at)), max(o.at), min(o.result_time), max(o.result_time),
     (array_agg(o.id ORDER BY o.at DESC, o.id DESC))[1], (array_agg(o.result ORDER BY o.at DESC, o.id DESC))[1]
 FROM part JOIN sensing_observation o ON o.at >= part.first AND o.at < part.after AND o.id BETWEEN part.low AND part.high
 GROUP BY o.datastream ORDER BY o.datastream
-"""
+"""  # noqa: S608
 
 
 def tick(now: datetime) -> int:
